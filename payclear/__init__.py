@@ -1,0 +1,1 @@
+"""The core of the payment clearing service; imports neither providers nor reconciliation."""

@@ -1,0 +1,207 @@
+"""Takes a callback: verify, keep, apply, answer exactly as the provider expects. Nothing accepted is ever lost.
+
+A bad signature changes nothing but a counter. What was kept and could not be applied is tried again by `jobs`.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from payclear.callbacks import queries
+from payclear.callbacks.models import CallbackStatus
+from payclear.contract.errors import CallbackMalformed, SignatureInvalid
+from payclear.contract.messages import Acknowledgement, InboundRequest, VerifiedCallback
+from payclear.contract.outcomes import CallbackVerdict
+from payclear.contract.registry import ProviderLine
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.ids import new_uuid
+from payclear.orders.evidence import Applied, apply_evidence, note_hint
+from payclear.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+TRIES_MAX = 8
+FIRST_PAUSE = timedelta(seconds=5)
+# Headers that say something about the message; everything else (cookies, proxies' own) is not kept.
+KEPT_HEADERS = ("content-type", "content-length", "user-agent", "date", "x-request-id")
+# An equal callback is applied again after these: the first could not be, or its order was not there yet.
+UNSETTLED = frozenset({CallbackVerdict.ORDER_NOT_FOUND, CallbackVerdict.TRY_AGAIN})
+
+
+def receive(runtime: Runtime, account_code: str, request: InboundRequest) -> Acknowledgement:
+    """Take one callback of a provider account; raises UnknownProviderAccount."""
+    line = runtime.providers.get(account_code)
+    try:
+        verified = line.provider.verify_callback(line.account, request)
+    except (SignatureInvalid, CallbackMalformed) as error:
+        _count_rejection(runtime, line, error.code)
+        is_forged = isinstance(error, SignatureInvalid)
+        verdict = CallbackVerdict.SIGNATURE_INVALID if is_forged else CallbackVerdict.MALFORMED
+        return line.provider.acknowledge(line.account, verdict, request)
+    try:
+        verdict = _keep_and_apply(runtime, line, request, verified)
+    except Exception as error:  # whatever it was: what the provider told us must survive it
+        log.exception("callbacks.not_applied", extra={"provider_account": line.code})
+        _keep_for_later(runtime, line, request, verified, error)
+        verdict = CallbackVerdict.TRY_AGAIN
+    return line.provider.acknowledge(line.account, verdict, request)
+
+
+def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
+    """Apply a kept callback again; after eight failures it is quarantined for a person."""
+    with runtime.database.begin() as uow:
+        row = uow.run(queries.RAW, (callback_id,)).fetchone()
+    account_code, _dedupe, method, path, query_string, headers, body, received_at, tries = row
+    line = runtime.providers.get(account_code)
+    request = InboundRequest(
+        method=method,
+        path=path,
+        query_string=bytes(query_string),
+        headers=headers,
+        body=bytes(body),
+        received_at=received_at,
+    )
+    try:
+        verified = line.provider.verify_callback(line.account, request)
+        with runtime.database.begin() as uow:
+            applied = _apply(runtime, uow, verified)
+            _finish(uow, callback_id, CallbackStatus.PROCESSED, verdict=applied.verdict, tries=tries + 1)
+            uow.commit()
+        return applied.verdict
+    except Exception as error:
+        log.exception("callbacks.retry_failed", extra={"provider_account": account_code})
+        with runtime.database.begin() as uow:
+            _postpone(uow, callback_id, tries=tries + 1, error=error)
+            uow.commit()
+        return CallbackVerdict.TRY_AGAIN
+
+
+def claim_pending(uow: UnitOfWork, *, limit: int, lease: timedelta) -> list[UUID]:
+    """Claim kept callbacks that are due for another try."""
+    return [row[0] for row in uow.run(queries.CLAIM_PENDING, (uow.now + lease, uow.now, limit))]
+
+
+def _keep_and_apply(
+    runtime: Runtime, line: ProviderLine, request: InboundRequest, verified: VerifiedCallback
+) -> CallbackVerdict:
+    with runtime.database.begin() as uow:
+        callback_id = _store(uow, line, request, verified)
+        tries = 1
+        if callback_id is None:
+            stored_id, status, verdict, tries_before = uow.run(
+                queries.STORED, (line.code, verified.dedupe_key)
+            ).fetchone()
+            if status == CallbackStatus.PROCESSED and verdict not in UNSETTLED:
+                return _repeated(CallbackVerdict(verdict))
+            callback_id, tries = stored_id, tries_before + 1
+        applied = _apply(runtime, uow, verified)
+        _finish(uow, callback_id, CallbackStatus.PROCESSED, verdict=applied.verdict, tries=tries)
+        uow.commit()
+    log.info(
+        "callbacks.applied",
+        extra={"provider_account": line.code, "order_ref": applied.order_ref, "effect": applied.effect},
+    )
+    return applied.verdict
+
+
+def _apply(runtime: Runtime, uow: UnitOfWork, verified: VerifiedCallback) -> Applied:
+    if verified.confirm_by_query:
+        return note_hint(uow, verified.evidence)
+    return apply_evidence(uow, verified.evidence, attempts_max=runtime.settings.orders.attempts_max)
+
+
+def _repeated(verdict: CallbackVerdict) -> CallbackVerdict:
+    return CallbackVerdict.ALREADY_KNOWN if verdict is CallbackVerdict.ACCEPTED else verdict
+
+
+def _keep_for_later(
+    runtime: Runtime,
+    line: ProviderLine,
+    request: InboundRequest,
+    verified: VerifiedCallback,
+    error: Exception,
+) -> None:
+    with runtime.database.begin() as uow:
+        callback_id = _store(uow, line, request, verified)
+        tries = 1
+        if callback_id is None:
+            callback_id, _status, _verdict, tries_before = uow.run(
+                queries.STORED, (line.code, verified.dedupe_key)
+            ).fetchone()
+            tries = tries_before + 1
+        _postpone(uow, callback_id, tries=tries, error=error)
+        uow.commit()
+
+
+def _store(
+    uow: UnitOfWork, line: ProviderLine, request: InboundRequest, verified: VerifiedCallback
+) -> UUID | None:
+    row = uow.run(
+        queries.STORE,
+        {
+            "id": new_uuid(),
+            "provider_account": line.code,
+            "dedupe_key": verified.dedupe_key,
+            "method": request.method,
+            "path": request.path,
+            "query_string": request.query_string,
+            "headers": Jsonb(_kept_headers(line, request)),
+            "body": request.body,
+            "key_id": verified.key_id,
+            "received_at": request.received_at,
+        },
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _kept_headers(line: ProviderLine, request: InboundRequest) -> dict[str, str]:
+    wanted = {*KEPT_HEADERS, *line.provider.manifest.callback_headers}
+    return {name: value for name, value in request.headers.items() if name in wanted}
+
+
+def _finish(
+    uow: UnitOfWork,
+    callback_id: UUID,
+    status: CallbackStatus,
+    *,
+    verdict: CallbackVerdict | None,
+    tries: int,
+    next_try_at: datetime | None = None,
+    error: str | None = None,
+) -> None:
+    values = {
+        "id": callback_id,
+        "status": status,
+        "verdict": verdict,
+        "tries": tries,
+        "next_try_at": next_try_at,
+        "error": error,
+        "at": uow.now,
+    }
+    uow.run(queries.FINISH, values)
+
+
+def _postpone(uow: UnitOfWork, callback_id: UUID, *, tries: int, error: Exception) -> None:
+    name = getattr(error, "code", type(error).__name__)
+    if tries >= TRIES_MAX:
+        _finish(uow, callback_id, CallbackStatus.QUARANTINED, verdict=None, tries=tries, error=name)
+        return
+    next_try_at = uow.now + FIRST_PAUSE * 2 ** (tries - 1)
+    _finish(
+        uow,
+        callback_id,
+        CallbackStatus.PENDING,
+        verdict=None,
+        tries=tries,
+        next_try_at=next_try_at,
+        error=name,
+    )
+
+
+def _count_rejection(runtime: Runtime, line: ProviderLine, reason: str) -> None:
+    with runtime.database.begin() as uow:
+        uow.run(queries.COUNT_REJECTION, (line.code, reason, uow.now))
+        uow.commit()
+    log.warning("callbacks.rejected", extra={"provider_account": line.code, "reason": reason})

@@ -1,0 +1,173 @@
+"""The citizen's pages: what is owed and where to pay it, what became of it, the way back from the provider.
+
+Amount, state and addresses come from the database only; the token in the address is the key to one order.
+"""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+import segno
+from flask import Blueprint, Response, current_app, redirect, request
+
+from payclear.checkout import service
+from payclear.checkout.domain import PageKind, Standing, offers_for, return_link
+from payclear.contract.messages import InboundRequest
+from payclear.contract.registry import ProviderLine
+from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
+from payclear.http.headers import allow_form_targets
+from payclear.http.html import answer_errors_with_pages, locale_of, render
+from payclear.http.rate_limits import Limit, is_allowed, require_rate
+from payclear.i18n.locales import Locale
+from payclear.kernel import payment_code
+from payclear.orders.errors import OrderNotFound
+from payclear.orders.records import OrderView
+from payclear.orders.service import get_by_token
+from payclear.runtime import Runtime, current
+
+blueprint = Blueprint("checkout", __name__, template_folder="templates")
+answer_errors_with_pages(blueprint)
+
+VIEWS: Final = Limit("pay_views", burst=300, every_s=0.2)
+CHOICES: Final = Limit("pay_choices", burst=12, every_s=10)
+RETURNS: Final = Limit("return_queries", burst=3, every_s=20)
+REFRESH_S: Final = 10
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@blueprint.get("/pay/<token>")
+def show(token: str) -> Response:
+    """The payment page of one order, in the state it is in now."""
+    runtime = current()
+    _limit(runtime, VIEWS, request.remote_addr or "")
+    order = _order(runtime, token)
+    return _page(runtime, order)
+
+
+@blueprint.post("/pay/<token>/attempts")
+def choose(token: str) -> Response:
+    """The citizen chose a provider account: open the attempt and lead there."""
+    runtime = current()
+    _require_token(token)
+    require_same_origin(request.headers, own=(request.host_url, runtime.settings.web.public_url))
+    require_form_token(request.form.get(FIELD), _form_token(runtime, token))
+    _limit(runtime, CHOICES, token)
+    chosen = request.form.get("provider_account", "")
+    if not chosen:
+        return _page(runtime, _order(runtime, token), nothing_chosen=True)
+    allow_form_targets(_targets(runtime))
+    target = service.start(
+        runtime,
+        token,
+        chosen,
+        payer_ip=request.remote_addr or "127.0.0.1",
+        public_url=_public_url(runtime),
+        locale=locale_of(),
+    )
+    return _see_other(target)
+
+
+@blueprint.route("/return/<provider_account>", methods=["GET", "POST"])
+@blueprint.route("/return/<provider_account>/<any(vi, en):lang>", methods=["GET", "POST"])
+def come_back(provider_account: str, lang: str = "vi") -> Response:
+    """The browser comes back from a provider: ask the provider, then show the order's page."""
+    runtime = current()
+    _limit(runtime, VIEWS, request.remote_addr or "")
+    returned = service.returned_attempt(runtime, provider_account, _inbound(runtime))
+    locale = locale_of(lang)
+    if returned is None:
+        return render("checkout/return_unknown.html", locale=locale, status=404)
+    if _may_ask(runtime, str(returned.attempt_id)):
+        service.settle_return(runtime, returned)
+    return _see_other(service.page_path(returned.pay_token, locale))
+
+
+def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -> Response:
+    locale = locale_of(order.locale)
+    standing = service.standing(runtime, order)
+    offers = offers_for(order.amount, runtime.providers) if standing.kind is PageKind.CHOOSE else ()
+    if standing.kind is PageKind.CHOOSE:
+        allow_form_targets(_targets(runtime))
+    pay_url = _public_url(runtime) + service.page_path(order.pay_token, locale)
+    return render(
+        "checkout/order.html",
+        locale=locale,
+        status=422 if nothing_chosen else 200,
+        order=order,
+        standing=standing,
+        offers=offers,
+        open_offers=[offer for offer in offers if offer.is_open],
+        nothing_chosen=nothing_chosen,
+        provider_name=_provider_name(runtime, standing, locale),
+        code_shown=payment_code.display(order.payment_code),
+        qr=_qr(pay_url),
+        csrf_token=_form_token(runtime, order.pay_token),
+        return_link=return_link(order),
+        refresh_s=REFRESH_S if standing.is_waiting else 0,
+        last_day=order.expires_at - timedelta(microseconds=1),
+    )
+
+
+def _provider_name(runtime: Runtime, standing: Standing, locale: Locale) -> str:
+    attempt = standing.attempt or standing.last_refused
+    if attempt is None:
+        return ""
+    if attempt.provider_account not in runtime.providers:
+        return attempt.provider_account
+    account = runtime.providers.get(attempt.provider_account).account
+    return account.name_en if locale == "en" else account.name_vi
+
+
+def _targets(runtime: Runtime) -> list[str]:
+    lines: list[ProviderLine] = list(runtime.providers)
+    return [origin for line in lines for origin in line.provider.page_origins(line.account)]
+
+
+def _qr(url: str) -> str:
+    """The page's own address as an SVG for the citizen's phone; drawn by us, of digits and letters only."""
+    return segno.make(url, error="m").svg_inline(omitsize=True, svgclass="qr-image", lineclass=None, border=2)
+
+
+def _order(runtime: Runtime, token: str) -> OrderView:
+    _require_token(token)
+    with runtime.database.begin() as uow:
+        return get_by_token(uow, token)
+
+
+def _require_token(token: str) -> None:
+    if not _TOKEN.fullmatch(token):
+        raise OrderNotFound("not a token of a payment page")
+
+
+def _form_token(runtime: Runtime, token: str) -> str:
+    return form_token(runtime.settings.security.session_secret, purpose="pay", bound_to=token)
+
+
+def _limit(runtime: Runtime, limit: Limit, key: str) -> None:
+    require_rate(current_app, limit, key, now_s=runtime.clock.monotonic())
+
+
+def _may_ask(runtime: Runtime, attempt_id: str) -> bool:
+    """A reloaded return address asks the provider a few times at most; the page works without."""
+    return is_allowed(current_app, RETURNS, attempt_id, now_s=runtime.clock.monotonic())
+
+
+def _inbound(runtime: Runtime) -> InboundRequest:
+    return InboundRequest(
+        method=request.method,
+        path=request.path,
+        query_string=request.query_string,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.get_data(cache=True),
+        received_at=runtime.clock.now(),
+    )
+
+
+def _public_url(runtime: Runtime) -> str:
+    return runtime.settings.web.public_url.rstrip("/")
+
+
+def _see_other(target: str) -> Response:
+    response = redirect(target, code=303)
+    response.headers["Cache-Control"] = "no-store"
+    return response  # type: ignore[return-value]

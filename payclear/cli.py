@@ -1,0 +1,195 @@
+"""The command line: one command for each process role and each thing an operator does.
+
+Each command imports what it runs when it runs. A problem of the operator's making is one
+plain sentence and exit code 2, never a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from payclear.kernel.problems import OperatorProblem
+from payclear.kernel.settings import Settings, default_config_dir, describe, load_settings
+
+if TYPE_CHECKING:
+    from payclear.runtime import Runtime
+
+
+class PlainGroup(click.Group):
+    """A group that says what is wrong in a sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OperatorProblem as problem:
+            click.echo(f"payclear: {problem}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=PlainGroup)
+def main() -> None:
+    """The payment clearing service behind public-service portals."""
+
+
+@main.command()
+def run() -> None:
+    """Start everything on this machine: database, simulator, web, worker, scheduler, example portal."""
+    from payclear import runner
+
+    sys.exit(runner.run(load_settings(), sys.stdout))
+
+
+@main.command()
+def serve() -> None:
+    """Serve the web: portals' API, citizens' pages, providers' callbacks, staff console."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    from payclear.db.address import open_database
+    from payclear.runner import Listener, require_free
+
+    settings = load_settings()
+    web = settings.web
+    require_free(Listener("the web server", web.host, web.port, "PAYCLEAR_WEB_PORT"))
+    with open_database(settings):
+        Granian(
+            "payclear.app:wsgi",
+            address=web.host,
+            port=web.port,
+            interface=Interfaces.WSGI,
+            workers=web.workers,
+            blocking_threads=web.threads,
+            respawn_failed_workers=True,
+            workers_kill_timeout=10,
+            websockets=False,
+        ).serve()
+
+
+@main.command()
+def worker() -> None:
+    """Take jobs from the queue: webhooks, status queries, statements, receipts."""
+    _with_runtime("payclear.operations.processes:run_worker")
+
+
+@main.command()
+def scheduler() -> None:
+    """Be the clock: put periodic jobs into the queue, each period once."""
+    _with_runtime("payclear.operations.processes:run_scheduler")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema, as its owner."""
+    from payclear.db.address import open_database
+    from payclear.db.migrate import migrate as bring_up
+
+    with open_database(load_settings()) as address:
+        click.echo(f"The database stands at {bring_up(address.owner_url)}.")
+
+
+@main.command()
+def demo() -> None:
+    """Load the demonstration data, once; prints the logins."""
+    for line in _with_runtime("payclear.operations.demo:load") or ():
+        click.echo(line)
+
+
+@main.command()
+def verify() -> None:
+    """Check every invariant, read-only; exit code 1 when one does not hold."""
+    sys.exit(_with_runtime("payclear.operations.verify:run"))
+
+
+@main.command()
+@click.option("--markdown", is_flag=True, help="Write the page docs/settings.md instead.")
+def settings(markdown: bool) -> None:
+    """Show every setting in force, where it came from and what it means; secrets are dots."""
+    import os
+
+    if markdown:
+        from payclear.kernel.settings_page import settings_page
+
+        click.echo(settings_page(default_config_dir(os.environ)), nl=False)
+        return
+    rows = describe(load_settings())
+    name_width = max(len(row.name) for row in rows)
+    value_width = min(max(len(row.value) for row in rows), 40)
+    for row in rows:
+        shown = f"{row.name:<{name_width}}  {row.value:<{value_width}}  {row.origin}"
+        click.echo(f"{shown}\n{'':<{name_width}}  {row.meaning}")
+
+
+@main.command()
+@click.option("--markdown", is_flag=True, help="With a heading for each table.")
+def states(markdown: bool) -> None:
+    """Draw the life of every kind of object as Mermaid state diagrams."""
+    from payclear.kernel.states import all_tables
+
+    import_domains()
+    for table in sorted(all_tables(), key=lambda table: table.name):
+        if markdown:
+            click.echo(f"### {table.name}\n\n```mermaid\n{table.mermaid().strip()}\n```\n")
+        else:
+            click.echo(f"%% {table.name}\n{table.mermaid().strip()}\n")
+
+
+@main.command()
+def forget() -> None:
+    """Forget all data of the embedded database and the demonstration (make clean)."""
+    from pathlib import Path
+
+    from payclear.db.embedded import EmbeddedServer
+
+    folder = Path(load_settings().database.state_folder).resolve()
+    EmbeddedServer(folder).destroy()
+    for path in (*folder.glob("*.sqlite*"), *folder.glob("*.lock")):
+        path.unlink(missing_ok=True)
+    click.echo(f"payclear has forgotten what was in {folder}.")
+
+
+def import_domains() -> None:
+    """Import every feature's domain and every module, so that their state tables are known."""
+    import payclear
+
+    for feature in pkgutil.iter_modules(payclear.__path__, "payclear."):
+        if feature.ispkg and importlib.util.find_spec(f"{feature.name}.domain") is not None:
+            importlib.import_module(f"{feature.name}.domain")
+    for entry in entry_points(group="payclear.modules"):
+        entry.load()
+
+
+@contextmanager
+def open_runtime(settings: Settings) -> Iterator[Runtime]:
+    """The tools of this process on its database, installed, and put away afterwards."""
+    from payclear.app import make_runtime
+    from payclear.db.address import open_database
+    from payclear.runtime import install
+
+    with open_database(settings) as address:
+        made = make_runtime(settings, url=address.url)
+        install(made)
+        try:
+            yield made
+        finally:
+            made.database.engine.dispose()
+
+
+def _with_runtime(target: str) -> Any:
+    """Import a function by `module:name` and call it with this process's runtime."""
+    module, _, name = target.partition(":")
+    function: Callable[[Runtime], Any] = getattr(importlib.import_module(module), name)
+    with open_runtime(load_settings()) as runtime:
+        return function(runtime)
+
+
+if __name__ == "__main__":
+    main()

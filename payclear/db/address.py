@@ -1,0 +1,67 @@
+"""Where the database of this process is: the configured one, or the embedded server.
+
+Used by every command that needs a database; nobody else decides where it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from payclear.db.embedded import APP_ROLE, OWNER_ROLE, EmbeddedServer
+from payclear.kernel.settings import Settings
+
+URL_VARIABLE = "PAYCLEAR_DATABASE_URL"
+OWNER_URL_VARIABLE = "PAYCLEAR_DATABASE_OWNER_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """SQLAlchemy addresses of the two roles: the application works, the owner migrates."""
+
+    url: str
+    owner_url: str
+
+    def tell(self, environ: MutableMapping[str, str]) -> None:
+        """Let child processes find the same database."""
+        environ[URL_VARIABLE] = self.url
+        environ[OWNER_URL_VARIABLE] = self.owner_url
+
+
+def configured(settings: Settings) -> DatabaseAddress | None:
+    """The configured database, or None when the embedded server is meant."""
+    url = settings.database.url.reveal()
+    if not url:
+        return None
+    return DatabaseAddress(with_driver(url), with_driver(settings.database.owner_url.reveal() or url))
+
+
+def of_embedded(server: EmbeddedServer) -> DatabaseAddress:
+    """The addresses of a started embedded server."""
+    return DatabaseAddress(server.url(APP_ROLE), server.url(OWNER_ROLE))
+
+
+def with_driver(url: str) -> str:
+    """An ordinary PostgreSQL address with the driver that payclear uses."""
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[DatabaseAddress]:
+    """The database for the time of one command; starts or joins the embedded server when none is configured.
+
+    It tells the address to processes this one starts, through the environment.
+    """
+    address = configured(settings)
+    if address is not None:
+        yield address
+        return
+    with EmbeddedServer(settings.database.state_folder) as server:
+        address = of_embedded(server)
+        address.tell(os.environ)
+        yield address

@@ -1,0 +1,1 @@
+"""Vietnamese and English: texts, amounts in figures and in words, dates."""

@@ -1,0 +1,150 @@
+"""Rules of who may do what: staff roles, portal scopes and return addresses, the life of a session. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from payclear.kernel.errors import InvalidInput
+
+PASSWORD_CHARACTERS_MIN: Final = 15  # without a second factor (NIST SP 800-63B-4)
+SESSION_IDLE: Final = timedelta(minutes=15)
+SESSION_ABSOLUTE: Final = timedelta(hours=8)
+SESSION_TOUCH: Final = timedelta(seconds=30)
+LIVE_KEYS_MAX: Final = 2
+RETURN_URL_CHARACTERS_MAX: Final = 1000
+
+_LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+_PORTAL_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_PLAIN_URL = re.compile(r"https?://[!-~]+")
+_DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+_LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class StaffRole(StrEnum):
+    """What a member of staff may do; an officer may do all that a viewer may."""
+
+    VIEWER = "viewer"
+    OFFICER = "officer"
+
+
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    OBLIGATIONS = "obligations"
+    ORDERS = "orders"
+
+
+class InvalidLogin(InvalidInput):
+    """A login name that is not 2 to 40 small letters, digits, dots, dashes."""
+
+    code = "invalid_login"
+
+
+class WeakPassword(InvalidInput):
+    """A password that is too short, or that repeats the login."""
+
+    code = "weak_password"
+
+
+class InvalidPortal(InvalidInput):
+    """A portal whose code or return addresses can not be registered."""
+
+    code = "invalid_portal"
+
+
+def allows(roles: Iterable[str], needed: StaffRole) -> bool:
+    """Whether these roles are enough for what needs `needed`."""
+    held = set(roles)
+    if needed is StaffRole.VIEWER:
+        return bool(held & {StaffRole.VIEWER, StaffRole.OFFICER})
+    return needed in held
+
+
+def normal_login(text: str) -> str:
+    """A login as it is stored: small letters, no spaces around; anything else finds nobody."""
+    return text.strip().lower()[:40]
+
+
+def require_login(login: str) -> None:
+    """Raises InvalidLogin for a name that could not be typed again."""
+    if not _LOGIN.fullmatch(login):
+        raise InvalidLogin("2 to 40 small letters, digits, dots, dashes, a letter first", field="login")
+
+
+def require_strong_password(password: str, *, login: str) -> None:
+    """Length is strength: at least 15 characters, no rule about kinds of characters. Raises WeakPassword."""
+    if len(password) < PASSWORD_CHARACTERS_MIN:
+        raise WeakPassword("too short", field="password", minimum=PASSWORD_CHARACTERS_MIN)
+    if login in password.lower() and len(password) < PASSWORD_CHARACTERS_MIN + len(login):
+        raise WeakPassword("it repeats the login", field="password")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTimes:
+    """When a session began, was last used, and ends at the latest."""
+
+    last_seen_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it still opens the console: not ended, used within 15 minutes, younger than 8 hours."""
+        return self.ended_at is None and now < self.expires_at and now - self.last_seen_at < SESSION_IDLE
+
+
+def require_portal(code: str, return_url_prefixes: Iterable[str]) -> None:
+    """Raises InvalidPortal for a code or a return address that can not be registered."""
+    if not _PORTAL_CODE.fullmatch(code) or len(code) > 40:
+        raise InvalidPortal("a portal's code is small letters, digits and single dashes", field="code")
+    for prefix in return_url_prefixes:
+        parts = _split(prefix)
+        if parts is None or parts.query or not parts.path:
+            raise InvalidPortal(
+                "a return address prefix is https://host/ or more, without a query",
+                field="return_url_prefixes",
+            )
+
+
+def is_return_url_allowed(url: str, prefixes: Iterable[str]) -> bool:
+    """Whether a citizen may be sent to `url`: same scheme, host and port as a prefix, below its path.
+
+    Refused whatever the prefix: other schemes, http except on loopback, user names, backslashes, control
+    characters, spaces, non-ASCII, fragments, dot segments also when encoded.
+    """
+    parts = _split(url)
+    return parts is not None and any(_lies_below(parts, _split(prefix)) for prefix in prefixes)
+
+
+def _split(url: str) -> SplitResult | None:
+    if len(url) > RETURN_URL_CHARACTERS_MAX or not _PLAIN_URL.fullmatch(url) or set(url) & set('\\"<>^`{|}#'):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or "@" in parts.netloc or port == 0 or parts.netloc.endswith((":", ".")):
+        return None
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
+        return None
+    return None if _DOT_SEGMENT.search(parts.path) else parts
+
+
+def _lies_below(parts: SplitResult, prefix: SplitResult | None) -> bool:
+    if prefix is None or (parts.scheme, parts.hostname, _port(parts)) != (
+        prefix.scheme,
+        prefix.hostname,
+        _port(prefix),
+    ):
+        return False
+    if prefix.path.endswith("/"):
+        return parts.path.startswith(prefix.path)
+    return parts.path == prefix.path or parts.path.startswith(prefix.path + "/")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)

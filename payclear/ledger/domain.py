@@ -1,0 +1,69 @@
+"""The grammar of bookings: legs, entries and the templates of every event that moves money. Pure; used by `ledger.service`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from payclear.kernel.money import Money
+
+DEBIT = "D"
+CREDIT = "C"
+
+PROVIDER_RECEIVABLE = "provider_receivable"
+PROVIDER_SETTLEMENT = "provider_settlement"
+BENEFICIARY_PAYABLE = "beneficiary_payable"
+SUSPENSE = "suspense"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One posting to be: an account, a side, a positive amount, and whose money it is."""
+
+    account: str
+    side: str
+    amount: Money
+    beneficiary_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One booking to be. `natural_key` names the fact it books, so that it can be booked once only."""
+
+    template: str
+    natural_key: str
+    provider_account: str
+    business_on: date
+    legs: tuple[Leg, ...]
+    order_id: UUID | None = None
+    attempt_id: UUID | None = None
+
+    def require_balance(self) -> None:
+        """Raise AssertionError unless debits equal credits per currency: a template that does not is a programmer's error."""
+        totals: dict[str, int] = {}
+        for leg in self.legs:
+            assert leg.side in (DEBIT, CREDIT) and leg.amount.amount > 0, leg
+            signed = leg.amount.amount if leg.side == DEBIT else -leg.amount.amount
+            totals[leg.amount.currency] = totals.get(leg.amount.currency, 0) + signed
+        assert len(self.legs) >= 2 and not any(totals.values()), self
+
+
+def capture_key(provider_account: str, provider_ref: str) -> str:
+    """The natural key of money that arrived: one per provider account and provider transaction (INV-04)."""
+    return f"money-in:{provider_account}:{provider_ref}"
+
+
+def capture_legs(amount: Money, lines: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
+    """A payment for an order: the provider owes us, we owe each line's beneficiary account."""
+    credits = tuple(Leg(BENEFICIARY_PAYABLE, CREDIT, line, account) for line, account in lines)
+    return (Leg(PROVIDER_RECEIVABLE, DEBIT, amount), *credits)
+
+
+def suspense_legs(amount: Money) -> tuple[Leg, ...]:
+    """Money that no order can take: the provider owes us, and it waits in suspense under a case."""
+    return (Leg(PROVIDER_RECEIVABLE, DEBIT, amount), Leg(SUSPENSE, CREDIT, amount))
+
+
+def settlement_legs(amount: Money) -> tuple[Leg, ...]:
+    """The provider's statement lists money that we had booked: it now waits for the bank credit."""
+    return (Leg(PROVIDER_SETTLEMENT, DEBIT, amount), Leg(PROVIDER_RECEIVABLE, CREDIT, amount))

@@ -1,0 +1,74 @@
+"""Every statement of obligations. `LOCK`, `LINES` and `MARK_PAID` are hot: they stand in order creation and capture."""
+
+_COLUMNS = """
+    o.id, o.kind, o.portal_code, o.agency_code, o.document_no, o.document_on, o.principal, o.currency, o.state,
+    o.version, o.created_at, f.served_on, f.due_on, f.surcharge_beneficiary_account, f.surcharge_chapter,
+    f.surcharge_sub_item
+"""
+
+# The obligations an order asks for, locked in id order so that two orders never wait for each other in a ring.
+LOCK = f"""
+SELECT {_COLUMNS}
+FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id
+WHERE o.id = ANY(%s) ORDER BY o.id FOR NO KEY UPDATE OF o
+"""
+
+FIND = f"""
+SELECT {_COLUMNS} FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id WHERE o.id = ANY(%s)
+ORDER BY o.id
+"""
+
+FIND_BY_DOCUMENT = f"""
+SELECT {_COLUMNS} FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id
+WHERE o.kind = %s AND o.agency_code = %s AND o.document_key = %s
+"""
+
+LINES = """
+SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
+FROM obligation_line WHERE obligation_id = ANY(%s) ORDER BY obligation_id, line_no
+"""
+
+# Move obligations to a state and write their history; the rows were locked by the order's own lock order.
+MOVE = """
+WITH moved AS (
+    UPDATE obligation SET state = %(to)s, version = version + 1
+    WHERE id = ANY(%(ids)s) AND state = %(from)s
+    RETURNING id, version
+)
+INSERT INTO obligation_transition (obligation_id, version, from_state, event, to_state, order_id, recorded_at)
+SELECT id, version, %(from)s, %(event)s, %(to)s, %(order_id)s, %(at)s FROM moved
+"""
+
+INSERT_OBLIGOR = """
+INSERT INTO obligor (id, data_key_id, kek_id, wrapped_key, name_sealed, id_no_sealed, id_no_index, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+INSERT_OBLIGATION = """
+WITH made AS (
+    INSERT INTO obligation (id, kind, portal_code, agency_code, document_no, document_key, document_on, principal,
+                            currency, state, version, obligor_id, created_at)
+    VALUES (%(id)s, %(kind)s, %(portal_code)s, %(agency_code)s, %(document_no)s, %(document_key)s, %(document_on)s,
+            %(principal)s, %(currency)s, 'open', 1, %(obligor_id)s, %(at)s)
+    ON CONFLICT (kind, agency_code, document_key) DO NOTHING
+    RETURNING id
+)
+INSERT INTO obligation_transition (obligation_id, version, from_state, event, to_state, order_id, recorded_at)
+SELECT id, 1, NULL, 'registered', 'open', NULL, %(at)s FROM made
+"""
+
+INSERT_DOSSIER = "INSERT INTO dossier (obligation_id, dossier_code, procedure_code, filed_on) VALUES (%s, %s, %s, %s)"
+
+INSERT_FINE = """
+INSERT INTO fine_decision (obligation_id, decision_no, decided_on, served_on, served_method, due_on,
+                           surcharge_beneficiary_account, surcharge_chapter, surcharge_sub_item)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+INSERT_LINES = """
+INSERT INTO obligation_line (obligation_id, line_no, type, name_vi, amount, currency, beneficiary_account, chapter,
+                             sub_item)
+SELECT %s, line_no, type, name_vi, amount, %s, beneficiary_account, chapter, sub_item
+FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+     AS line (type, name_vi, amount, beneficiary_account, chapter, sub_item, line_no)
+"""

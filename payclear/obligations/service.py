@@ -1,0 +1,342 @@
+"""Registers what is owed, quotes it for a day, locks it for an order and marks it paid. Never commits."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from payclear.catalogue.service import LATE_SURCHARGE, rate_on, require_accounts, require_agency
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date
+from payclear.kernel.errors import Conflict, InvalidInput, NotFound
+from payclear.kernel.ids import new_uuid
+from payclear.kernel.money import Money, sum_money
+from payclear.obligations import queries
+from payclear.obligations.domain import (
+    OBLIGATION_STATES,
+    Line,
+    LineType,
+    ObligationKind,
+    ObligationState,
+    Quote,
+    ServedMethod,
+    SurchargeRule,
+    check_dossier_code,
+    check_procedure_code,
+    fine_due_on,
+    normalise_document_no,
+    quote_fee,
+    quote_fine,
+)
+from payclear.security.blind_index import BlindIndex
+from payclear.security.sealed import Sealer
+
+
+class ObligationNotFound(NotFound):
+    """No obligation with this id belongs to this portal."""
+
+    code = "obligation_not_found"
+
+
+class DocumentAlreadyRegistered(Conflict):
+    """The document is registered with other contents."""
+
+    code = "document_already_registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DossierDocument:
+    """The document of a dossier fee."""
+
+    dossier_code: str
+    procedure_code: str
+    filed_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineDocument:
+    """The document of a traffic fine, and where late money goes."""
+
+    decision_no: str
+    decided_on: date
+    served_on: date
+    served_method: ServedMethod
+    surcharge_beneficiary_account: str
+    surcharge_chapter: str
+    surcharge_sub_item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterObligation:
+    """The command that a portal's facts become."""
+
+    portal_code: str
+    agency_code: str
+    document: DossierDocument | FineDocument
+    obligor_name: str
+    obligor_id_no: str | None
+    lines: tuple[Line, ...]
+
+    @property
+    def kind(self) -> ObligationKind:
+        """The kind that the document implies."""
+        is_fine = isinstance(self.document, FineDocument)
+        return ObligationKind.TRAFFIC_FINE if is_fine else ObligationKind.DOSSIER_FEE
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    kind: str
+    portal_code: str
+    agency_code: str
+    document_no: str
+    document_on: date
+    principal: int
+    currency: str
+    state: str
+    version: int
+    created_at: datetime
+    served_on: date | None
+    due_on: date | None
+    surcharge_beneficiary_account: str | None
+    surcharge_chapter: str | None
+    surcharge_sub_item: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationView:
+    """An obligation as services above see it, with its own lines (without surcharge)."""
+
+    id: UUID
+    kind: ObligationKind
+    portal_code: str
+    agency_code: str
+    document_no: str
+    document_on: date
+    due_on: date | None
+    principal: Money
+    state: ObligationState
+    created_at: datetime
+    lines: tuple[Line, ...]
+    surcharge: tuple[str, str, str] | None  # beneficiary account, chapter, sub-item
+
+
+def register(uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex) -> ObligationView:
+    """Register what one document asks; the same document with the same contents again is the same obligation.
+
+    Raises InvalidInput for what can not be true, DocumentAlreadyRegistered for other contents.
+    """
+    document_no, document_on = _check(uow, command)
+    before = _registered_before(uow, command, document_no)
+    if before is not None:
+        return before
+    obligation_id, obligor_id = new_uuid(), new_uuid()
+    currency = command.lines[0].amount.currency
+    _insert_obligor(uow, obligor_id, command, sealer=sealer, index=index)
+    made = uow.run(
+        queries.INSERT_OBLIGATION,
+        {
+            "id": obligation_id,
+            "kind": command.kind,
+            "portal_code": command.portal_code,
+            "agency_code": command.agency_code,
+            "document_no": document_no,
+            "document_key": normalise_document_no(document_no),
+            "document_on": document_on,
+            "principal": sum_money((line.amount for line in command.lines), currency).amount,
+            "currency": currency,
+            "obligor_id": obligor_id,
+            "at": uow.now,
+        },
+    ).rowcount
+    if not made:
+        raise DocumentAlreadyRegistered("this document was registered at the same moment")
+    _insert_document(uow, obligation_id, command.document)
+    _insert_lines(uow, obligation_id, command.lines, currency)
+    return get(uow, obligation_id, portal_code=command.portal_code)
+
+
+def get(uow: UnitOfWork, obligation_id: UUID, *, portal_code: str) -> ObligationView:
+    """Return an obligation of a portal; a foreign one is not found (INV-26)."""
+    views = _views(uow, queries.FIND, [obligation_id])
+    if not views or views[0].portal_code != portal_code:
+        raise ObligationNotFound("no such obligation")
+    return views[0]
+
+
+def find_many(uow: UnitOfWork, ids: Sequence[UUID]) -> list[ObligationView]:
+    """Return obligations by id, in id order; for pages that come through an order of theirs."""
+    return _views(uow, queries.FIND, list(ids))
+
+
+def lock_for_order(uow: UnitOfWork, ids: Sequence[UUID], *, portal_code: str) -> list[ObligationView]:
+    """Lock the obligations an order is to collect; raises ObligationNotFound for unknown or foreign ones."""
+    views = _views(uow, queries.LOCK, sorted(set(ids)))
+    if len(views) != len(set(ids)) or any(view.portal_code != portal_code for view in views):
+        raise ObligationNotFound("no such obligation")
+    return views
+
+
+def quote(uow: UnitOfWork, obligation: ObligationView, *, for_date: date) -> Quote:
+    """What is due on a day, with its legal basis; the same answer for the same day, whenever asked."""
+    if obligation.kind is ObligationKind.DOSSIER_FEE:
+        return quote_fee(obligation.lines, for_date=for_date)
+    assert obligation.surcharge is not None and obligation.due_on is not None
+    rate = rate_on(uow, LATE_SURCHARGE, for_date)
+    account, chapter, sub_item = obligation.surcharge
+    rule = SurchargeRule(
+        per_day=rate.value,
+        legal_basis=rate.legal_basis,
+        beneficiary_account=account,
+        chapter=chapter,
+        sub_item=sub_item,
+    )
+    return quote_fine(obligation.lines, due_on=obligation.due_on, for_date=for_date, rule=rule)
+
+
+def mark_paid(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
+    """Mark obligations paid by an order, with their history."""
+    target = OBLIGATION_STATES.next(ObligationState.OPEN, "paid").to
+    uow.run(
+        queries.MOVE,
+        {
+            "ids": list(ids),
+            "from": ObligationState.OPEN,
+            "to": target,
+            "event": "paid",
+            "order_id": order_id,
+            "at": uow.now,
+        },
+    )
+
+
+def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:
+    today = vietnam_date(uow.now)
+    require_agency(uow, command.agency_code, today)
+    accounts = [line.beneficiary_account for line in command.lines]
+    document = command.document
+    if isinstance(document, FineDocument):
+        if any(line.type is not LineType.FINE for line in command.lines):
+            raise InvalidInput("a fine has lines of type fine only", field="lines")
+        accounts.append(document.surcharge_beneficiary_account)
+        if not normalise_document_no(document.decision_no):
+            raise InvalidInput("the decision number is empty", field="decision_no")
+        result = document.decision_no.strip(), document.decided_on
+    else:
+        if any(line.type in (LineType.FINE, LineType.LATE_SURCHARGE) for line in command.lines):
+            raise InvalidInput("a dossier fee has no line of a fine", field="lines")
+        check_procedure_code(document.procedure_code)
+        result = check_dossier_code(document.dossier_code), document.filed_on
+    if result[1] > today:
+        raise InvalidInput("the document's date lies in the future", field="document")
+    require_accounts(uow, accounts, today)
+    return result
+
+
+def _registered_before(
+    uow: UnitOfWork, command: RegisterObligation, document_no: str
+) -> ObligationView | None:
+    key = normalise_document_no(document_no)
+    rows = uow.rows(_Row, queries.FIND_BY_DOCUMENT, (command.kind, command.agency_code, key))
+    if not rows:
+        return None
+    existing = _with_lines(uow, rows)[0]
+    if existing.portal_code != command.portal_code or existing.lines != command.lines:
+        raise DocumentAlreadyRegistered("this document is registered with other contents")
+    return existing
+
+
+def _insert_obligor(
+    uow: UnitOfWork, obligor_id: UUID, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
+) -> None:
+    key = sealer.new_data_key()
+    name = sealer.seal(command.obligor_name, data_key=key, table="obligor", column="name", row=obligor_id)
+    id_no = id_no_index = None
+    if command.obligor_id_no:
+        id_no = sealer.seal(command.obligor_id_no, data_key=key, table="obligor", column="id_no", row=obligor_id)
+        id_no_index = index.of("obligor.id_no", command.obligor_id_no)
+    uow.run(
+        queries.INSERT_OBLIGOR,
+        (obligor_id, key.id, key.kek_id, key.wrapped, name, id_no, id_no_index, uow.now),
+    )
+
+
+def _insert_document(uow: UnitOfWork, obligation_id: UUID, document: DossierDocument | FineDocument) -> None:
+    if isinstance(document, DossierDocument):
+        values = (obligation_id, document.dossier_code, document.procedure_code, document.filed_on)
+        uow.run(queries.INSERT_DOSSIER, values)
+        return
+    uow.run(
+        queries.INSERT_FINE,
+        (
+            obligation_id,
+            document.decision_no,
+            document.decided_on,
+            document.served_on,
+            document.served_method,
+            fine_due_on(served_on=document.served_on, decided_on=document.decided_on),
+            document.surcharge_beneficiary_account,
+            document.surcharge_chapter,
+            document.surcharge_sub_item,
+        ),
+    )
+
+
+def _insert_lines(uow: UnitOfWork, obligation_id: UUID, lines: Sequence[Line], currency: str) -> None:
+    uow.run(
+        queries.INSERT_LINES,
+        (
+            obligation_id,
+            currency,
+            [line.type for line in lines],
+            [line.name_vi for line in lines],
+            [line.amount.amount for line in lines],
+            [line.beneficiary_account for line in lines],
+            [line.chapter for line in lines],
+            [line.sub_item for line in lines],
+        ),
+    )
+
+
+def _views(uow: UnitOfWork, sql: str, ids: list[UUID]) -> list[ObligationView]:
+    return _with_lines(uow, uow.rows(_Row, sql, (ids,)))
+
+
+def _with_lines(uow: UnitOfWork, rows: list[_Row]) -> list[ObligationView]:
+    lines: dict[UUID, list[Line]] = defaultdict(list)
+    for obligation_id, type_, name, amount, currency, account, chapter, sub_item in uow.run(
+        queries.LINES, ([row.id for row in rows],)
+    ):
+        lines[obligation_id].append(
+            Line(
+                type=LineType(type_),
+                name_vi=name,
+                amount=Money(amount, currency),
+                beneficiary_account=account,
+                chapter=chapter,
+                sub_item=sub_item,
+            )
+        )
+    return [_view(row, tuple(lines[row.id])) for row in rows]
+
+
+def _view(row: _Row, lines: tuple[Line, ...]) -> ObligationView:
+    surcharge = None
+    if row.surcharge_beneficiary_account is not None:
+        surcharge = (row.surcharge_beneficiary_account, row.surcharge_chapter or "", row.surcharge_sub_item or "")
+    return ObligationView(
+        id=row.id,
+        kind=ObligationKind(row.kind),
+        portal_code=row.portal_code,
+        agency_code=row.agency_code,
+        document_no=row.document_no,
+        document_on=row.document_on,
+        due_on=row.due_on,
+        principal=Money(row.principal, row.currency),
+        state=ObligationState(row.state),
+        created_at=row.created_at,
+        lines=lines,
+        surcharge=surcharge,
+    )

@@ -1,0 +1,271 @@
+"""Rules of payment orders and attempts: states, what evidence does, when to ask again. Pure; called by `orders.service`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from payclear.contract.evidence import Evidence
+from payclear.contract.outcomes import EvidenceSource, Outcome
+from payclear.kernel.money import Money
+from payclear.kernel.states import StateTable, register
+
+
+class OrderState(StrEnum):
+    """Where an order stands; `failed` means that every allowed try was refused."""
+
+    OPEN = "open"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(StrEnum):
+    """Where one try stands. `surplus`: the money came, but the order can not take it; it lies in suspense with a case."""
+
+    CREATED = "created"
+    SENT = "sent"
+    IN_DOUBT = "in_doubt"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SURPLUS = "surplus"
+
+
+LIVE_STATES = frozenset({AttemptState.CREATED, AttemptState.SENT, AttemptState.IN_DOUBT})
+
+ORDER_STATES = register(
+    StateTable(
+        name="payment_order",
+        initial=OrderState.OPEN,
+        transitions={
+            (OrderState.OPEN, "paid"): OrderState.PAID,
+            (OrderState.OPEN, "failed"): OrderState.FAILED,
+            (OrderState.OPEN, "expired"): OrderState.EXPIRED,
+            (OrderState.OPEN, "cancelled"): OrderState.CANCELLED,
+        },
+        ignored=frozenset(
+            {
+                (OrderState.PAID, "paid"),
+                (OrderState.PAID, "expired"),
+                (OrderState.FAILED, "expired"),
+                (OrderState.EXPIRED, "expired"),
+                (OrderState.CANCELLED, "expired"),
+                (OrderState.CANCELLED, "cancelled"),
+            }
+        ),
+        terminal=frozenset({OrderState.PAID, OrderState.FAILED, OrderState.EXPIRED, OrderState.CANCELLED}),
+    )
+)
+
+_A = AttemptState
+ATTEMPT_STATES = register(
+    StateTable(
+        name="payment_attempt",
+        initial=AttemptState.CREATED,
+        transitions={
+            (_A.CREATED, "sent"): _A.SENT,
+            (_A.CREATED, "doubted"): _A.IN_DOUBT,
+            (_A.CREATED, "rejected"): _A.FAILED,
+            (_A.CREATED, "not_sent"): _A.FAILED,
+            (_A.CREATED, "confirmed"): _A.SUCCEEDED,
+            (_A.CREATED, "lapsed"): _A.EXPIRED,
+            (_A.CREATED, "surplus"): _A.SURPLUS,
+            (_A.SENT, "doubted"): _A.IN_DOUBT,
+            (_A.SENT, "rejected"): _A.FAILED,
+            (_A.SENT, "confirmed"): _A.SUCCEEDED,
+            (_A.SENT, "lapsed"): _A.EXPIRED,
+            (_A.SENT, "surplus"): _A.SURPLUS,
+            (_A.IN_DOUBT, "rejected"): _A.FAILED,
+            (_A.IN_DOUBT, "confirmed"): _A.SUCCEEDED,
+            (_A.IN_DOUBT, "lapsed"): _A.EXPIRED,
+            (_A.IN_DOUBT, "surplus"): _A.SURPLUS,
+            # Money that comes after an attempt was given up is taken, never refused.
+            (_A.FAILED, "confirmed"): _A.SUCCEEDED,
+            (_A.FAILED, "surplus"): _A.SURPLUS,
+            (_A.EXPIRED, "confirmed"): _A.SUCCEEDED,
+            (_A.EXPIRED, "surplus"): _A.SURPLUS,
+        },
+        ignored=frozenset(
+            {
+                (_A.SENT, "sent"),
+                (_A.IN_DOUBT, "sent"),
+                (_A.IN_DOUBT, "doubted"),
+                (_A.SUCCEEDED, "sent"),
+                (_A.SUCCEEDED, "doubted"),
+                (_A.SUCCEEDED, "confirmed"),
+                (_A.FAILED, "sent"),
+                (_A.FAILED, "doubted"),
+                (_A.FAILED, "rejected"),
+                (_A.FAILED, "lapsed"),
+                (_A.EXPIRED, "sent"),
+                (_A.EXPIRED, "doubted"),
+                (_A.EXPIRED, "rejected"),
+                (_A.EXPIRED, "lapsed"),
+                (_A.SURPLUS, "sent"),
+                (_A.SURPLUS, "doubted"),
+                (_A.SURPLUS, "confirmed"),
+                (_A.SURPLUS, "surplus"),
+            }
+        ),
+        terminal=frozenset({_A.SUCCEEDED, _A.FAILED, _A.EXPIRED, _A.SURPLUS}),
+        reopening=frozenset(
+            {(_A.FAILED, "confirmed"), (_A.FAILED, "surplus"), (_A.EXPIRED, "confirmed"), (_A.EXPIRED, "surplus")}
+        ),
+    )
+)
+
+
+class Effect(StrEnum):
+    """What one piece of evidence did; stored with it."""
+
+    CAPTURED = "captured"  # the order became paid
+    REFUSED = "refused"  # the attempt ended without money
+    DOUBTED = "doubted"  # nothing decided; the provider will be asked again
+    LAPSED = "lapsed"  # the attempt's time is over and the provider holds no payment
+    REPEATED = "repeated"  # said again what was known
+    OVERRULED = "overruled"  # a weaker source contradicted a stronger one, or a decided capture
+    SUSPENDED = "suspended"  # money came that the order can not take: suspense and a case
+    UNMATCHED = "unmatched"  # no attempt of ours has this reference
+    NOTED = "noted"  # a browser return: proves nothing
+
+
+class CaseKind(StrEnum):
+    """Why money lies in suspense, or why evidence needs a person."""
+
+    AMOUNT_MISMATCH = "amount_mismatch"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    MERCHANT_MISMATCH = "merchant_mismatch"
+    LATE_SUCCESS = "late_success"
+    DOUBLE_SUCCESS = "double_success"
+    REVERSED_AFTER_CAPTURE = "reversed_after_capture"
+    UNKNOWN_ATTEMPT = "unknown_attempt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The attempt and its order as they stand under the lock."""
+
+    attempt_state: AttemptState
+    order_state: OrderState
+    order_has_capture: bool  # another attempt of the order has succeeded
+    other_live_attempt: bool  # another attempt of the order is live
+    evidence_rank: int  # rank of the strongest source applied so far, -1 for none
+    amount: Money
+    merchant_account: str
+    attempt_lapsed: bool  # the attempt's time and the grace after it were over when the source was asked
+    is_last_try: bool  # the order may have no further attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What to do with evidence: the attempt's and the order's event (None: no change), the effect, the case to open."""
+
+    effect: Effect
+    attempt_event: str | None = None
+    order_event: str | None = None
+    case: CaseKind | None = None
+    books_capture: bool = False
+    books_suspense: bool = False
+    asks_again: bool = False  # a weaker source brought news of money: the provider decides at once
+
+
+def judge(standing: Standing, evidence: Evidence) -> Verdict:
+    """Decide what evidence does to an attempt and its order (DESIGN section 5, rules 2 to 6)."""
+    if evidence.source is EvidenceSource.BROWSER_RETURN:
+        return Verdict(effect=Effect.NOTED)
+    if standing.attempt_state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
+        return _after_money(evidence)
+    if evidence.outcome is Outcome.CONFIRMED:
+        return _confirmed(standing, evidence)
+    if evidence.source.rank < standing.evidence_rank:
+        return Verdict(effect=Effect.OVERRULED)
+    if evidence.outcome is Outcome.REJECTED:
+        return _ended(standing, "rejected", Effect.REFUSED)
+    if evidence.outcome is Outcome.NOT_SENT:
+        return _not_sent(standing, evidence)
+    return _undecided(standing)
+
+
+def _after_money(evidence: Evidence) -> Verdict:
+    if evidence.outcome is Outcome.CONFIRMED:
+        return Verdict(effect=Effect.REPEATED)
+    if evidence.outcome is Outcome.REJECTED and evidence.source.rank >= EvidenceSource.STATUS_QUERY.rank:
+        # The books stay; a person decides about a capture that the provider now denies.
+        return Verdict(effect=Effect.OVERRULED, case=CaseKind.REVERSED_AFTER_CAPTURE)
+    return Verdict(effect=Effect.OVERRULED)
+
+
+def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
+    if evidence.source.rank < standing.evidence_rank:
+        return Verdict(effect=Effect.OVERRULED, asks_again=True)
+    if evidence.amount is None:
+        return Verdict(effect=Effect.DOUBTED, asks_again=True)
+    case = mismatch(standing, evidence)
+    if case is None and standing.order_has_capture:
+        case = CaseKind.DOUBLE_SUCCESS
+    elif case is None and (standing.order_state is not OrderState.OPEN or standing.other_live_attempt):
+        case = CaseKind.LATE_SUCCESS
+    if case is None:
+        return Verdict(effect=Effect.CAPTURED, attempt_event="confirmed", order_event="paid", books_capture=True)
+    return Verdict(effect=Effect.SUSPENDED, attempt_event="surplus", case=case, books_suspense=True)
+
+
+def mismatch(standing: Standing, evidence: Evidence) -> CaseKind | None:
+    """Compare amount, currency and merchant account exactly (rule 5)."""
+    assert evidence.amount is not None
+    if evidence.amount.currency != standing.amount.currency:
+        return CaseKind.CURRENCY_MISMATCH
+    if evidence.amount.amount != standing.amount.amount:
+        return CaseKind.AMOUNT_MISMATCH
+    if evidence.merchant_account is not None and evidence.merchant_account != standing.merchant_account:
+        return CaseKind.MERCHANT_MISMATCH
+    return None
+
+
+def _ended(standing: Standing, event: str, effect: Effect) -> Verdict:
+    if standing.attempt_state not in LIVE_STATES:
+        return Verdict(effect=Effect.REPEATED)
+    gives_up = standing.is_last_try and standing.order_state is OrderState.OPEN
+    return Verdict(effect=effect, attempt_event=event, order_event="failed" if gives_up else None)
+
+
+def _not_sent(standing: Standing, evidence: Evidence) -> Verdict:
+    # A redirect that the citizen has not opened yet is unknown to the provider too: only after the attempt's
+    # own time is "not known here" an end. The answer to our own create call is an end at once.
+    if standing.attempt_lapsed or evidence.source is EvidenceSource.OPERATOR:
+        return _ended(standing, "lapsed", Effect.LAPSED)
+    return Verdict(effect=Effect.DOUBTED)
+
+
+def _undecided(standing: Standing) -> Verdict:
+    if standing.attempt_state in LIVE_STATES and standing.attempt_lapsed:
+        return Verdict(effect=Effect.DOUBTED, attempt_event="doubted")
+    return Verdict(effect=Effect.DOUBTED)
+
+
+QUERY_STEPS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
+LAPSE_GRACE = timedelta(seconds=30)
+
+
+def next_query_at(*, asked: int, now: datetime) -> datetime:
+    """When to ask the provider again after `asked` queries: 30 s, 2 min, 10 min, 1 h, then hourly (DESIGN section 6)."""
+    return now + QUERY_STEPS[min(asked, len(QUERY_STEPS) - 1)]
+
+
+class PublicStatus(StrEnum):
+    """What a portal sees of an order: its state, and `pending` while an attempt is live."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+def public_status(state: OrderState, *, has_live_attempt: bool) -> PublicStatus:
+    """Map an order to the public vocabulary; total over all states."""
+    if state is OrderState.OPEN and has_live_attempt:
+        return PublicStatus.PENDING
+    return PublicStatus(state.value)

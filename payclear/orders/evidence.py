@@ -1,0 +1,291 @@
+"""The one door: whatever says something about an attempt becomes Evidence and comes through `apply_evidence`.
+
+It locks the order, judges by the rules of `domain`, and writes everything that follows in the caller's transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from payclear.audit.service import record
+from payclear.contract.evidence import Evidence
+from payclear.contract.outcomes import CallbackVerdict, EvidenceSource
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date
+from payclear.kernel.ids import new_uuid
+from payclear.ledger.domain import Entry, capture_key, capture_legs, suspense_legs
+from payclear.ledger.service import book
+from payclear.obligations import service as obligations
+from payclear.orders import queries
+from payclear.orders.announcements import announce_order
+from payclear.orders.domain import (
+    ATTEMPT_STATES,
+    LAPSE_GRACE,
+    ORDER_STATES,
+    AttemptState,
+    CaseKind,
+    Effect,
+    OrderState,
+    Standing,
+    Verdict,
+    judge,
+)
+from payclear.orders.errors import EvidenceContradicts
+from payclear.orders.records import AttemptView, OrderRow
+from payclear.orders.service import attempts_of, order_lines, release_obligations
+
+_PROPOSALS = {
+    CaseKind.AMOUNT_MISMATCH: "refund",
+    CaseKind.CURRENCY_MISMATCH: "refund",
+    CaseKind.MERCHANT_MISMATCH: "ask_provider",
+    CaseKind.LATE_SUCCESS: "refund",
+    CaseKind.DOUBLE_SUCCESS: "refund",
+    CaseKind.REVERSED_AFTER_CAPTURE: "ask_provider",
+    CaseKind.UNKNOWN_ATTEMPT: "ask_provider",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What one piece of evidence did."""
+
+    effect: Effect
+    verdict: CallbackVerdict
+    order_id: UUID | None = None
+    order_ref: str | None = None
+    attempt_id: UUID | None = None
+    case: CaseKind | None = None
+
+
+def apply_evidence(
+    uow: UnitOfWork, evidence: Evidence, *, asked_at: datetime | None = None, attempts_max: int = 5
+) -> Applied:
+    """Apply one statement about an attempt, under the order's lock.
+
+    `asked_at` is when a status query was sent: an answer about the time before the attempt lapsed proves nothing about
+    after it. Raises EvidenceContradicts when the provider's transaction is booked for another attempt.
+    """
+    orders = uow.rows(OrderRow, queries.LOCK_BY_ATTEMPT, (evidence.attempt_ref, evidence.provider_account))
+    if not orders:
+        return _keep_unmatched(uow, evidence)
+    order = orders[0]
+    attempts = attempts_of(uow, order.id)
+    attempt = next(a for a in attempts if a.attempt_ref == evidence.attempt_ref)
+    standing = _standing(order, attempt, attempts, asked_at or uow.now, attempts_max)
+    verdict = judge(standing, evidence)
+    evidence_id = _write(uow, order, attempt, evidence, verdict)
+    if verdict.books_capture:
+        _capture(uow, order, attempt, evidence)
+    if verdict.books_suspense:
+        _book_suspense(uow, order, attempt, evidence)
+    if verdict.case is not None:
+        _open_case(uow, order, attempt, evidence, evidence_id, verdict.case)
+    if verdict.order_event == "failed":
+        release_obligations(uow, order.id)
+        announce_order(uow, order, "failed", status=OrderState.FAILED, sequence=order.event_sequence + 1)
+    if verdict.attempt_event or verdict.case:
+        _audit(uow, order, attempt, evidence, verdict)
+    return Applied(
+        effect=verdict.effect,
+        verdict=_answer(verdict, order),
+        order_id=order.id,
+        order_ref=order.order_ref,
+        attempt_id=attempt.id,
+        case=verdict.case,
+    )
+
+
+def note_hint(uow: UnitOfWork, evidence: Evidence) -> Applied:
+    """Keep evidence of a weak profile that proves nothing by itself, and have the provider asked at once."""
+    orders = uow.rows(OrderRow, queries.LOCK_BY_ATTEMPT, (evidence.attempt_ref, evidence.provider_account))
+    if not orders:
+        return _keep_unmatched(uow, evidence)
+    order = orders[0]
+    attempt = next(a for a in attempts_of(uow, order.id) if a.attempt_ref == evidence.attempt_ref)
+    _write(uow, order, attempt, evidence, Verdict(effect=Effect.NOTED, asks_again=attempt.is_live), rank=-1)
+    return Applied(
+        effect=Effect.NOTED,
+        verdict=CallbackVerdict.ACCEPTED,
+        order_id=order.id,
+        order_ref=order.order_ref,
+        attempt_id=attempt.id,
+    )
+
+
+def _standing(
+    order: OrderRow, attempt: AttemptView, attempts: list[AttemptView], asked_at: datetime, attempts_max: int
+) -> Standing:
+    others = [other for other in attempts if other.id != attempt.id]
+    return Standing(
+        attempt_state=AttemptState(attempt.state),
+        order_state=OrderState(order.state),
+        order_has_capture=any(other.state == AttemptState.SUCCEEDED for other in others),
+        other_live_attempt=any(other.is_live for other in others),
+        evidence_rank=attempt.evidence_rank,
+        amount=attempt.money,
+        merchant_account=attempt.merchant_account,
+        attempt_lapsed=asked_at >= attempt.expires_at + LAPSE_GRACE,
+        is_last_try=attempt.number >= attempts_max,
+    )
+
+
+def _write(
+    uow: UnitOfWork,
+    order: OrderRow,
+    attempt: AttemptView,
+    evidence: Evidence,
+    verdict: Verdict,
+    *,
+    rank: int | None = None,
+) -> UUID:
+    attempt_to = order_to = None
+    if verdict.attempt_event:
+        attempt_to = ATTEMPT_STATES.next(attempt.state, verdict.attempt_event).to
+    if verdict.order_event:
+        order_to = ORDER_STATES.next(order.state, verdict.order_event).to
+    takes_money = verdict.books_capture or verdict.books_suspense
+    if rank is None:
+        rank = evidence.source.rank if evidence.outcome.is_final else -1
+    settles = attempt_to is not None and ATTEMPT_STATES.is_terminal(attempt_to)
+    values = _evidence_values(uow, evidence) | {
+        "attempt_id": attempt.id,
+        "order_id": order.id,
+        "effect": verdict.effect,
+        "rank": rank,
+        "settles": settles,
+        "ask_at": uow.now if verdict.asks_again else None,
+        "money_at": (evidence.paid_at or uow.now) if takes_money else None,
+        "channel": evidence.channel,
+        "instrument": evidence.instrument,
+        "attempt_from": attempt.state,
+        "attempt_event": verdict.attempt_event,
+        "attempt_to": attempt_to,
+        "order_event": verdict.order_event,
+        "order_to": order_to,
+    }
+    uow.run(queries.APPLY, values)
+    return values["evidence_id"]
+
+
+def _capture(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence) -> None:
+    paid_at = evidence.paid_at or uow.now
+    lines = order_lines(uow, order.id)
+    _book(
+        uow,
+        order,
+        attempt,
+        evidence,
+        "payment_captured",
+        capture_legs(attempt.money, ((line.amount, line.beneficiary_account) for line in lines)),
+    )
+    obligation_ids = sorted({line.obligation_id for line in lines})
+    obligations.mark_paid(uow, obligation_ids, order_id=order.id)
+    announce_order(
+        uow,
+        order,
+        "paid",
+        status=OrderState.PAID,
+        sequence=order.event_sequence + 1,
+        provider_account=attempt.provider_account,
+        paid_at=paid_at,
+    )
+
+
+def _book_suspense(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence) -> None:
+    assert evidence.amount is not None
+    _book(uow, order, attempt, evidence, "payment_suspended", suspense_legs(evidence.amount))
+
+
+def _book(
+    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, template: str, legs: tuple
+) -> None:
+    entry = Entry(
+        template=template,
+        natural_key=capture_key(attempt.provider_account, evidence.provider_ref or attempt.attempt_ref),
+        provider_account=attempt.provider_account,
+        business_on=vietnam_date(evidence.paid_at or uow.now),
+        legs=legs,
+        order_id=order.id,
+        attempt_id=attempt.id,
+    )
+    if book(uow, entry) is None:
+        raise EvidenceContradicts(
+            "this provider transaction is booked for another attempt",
+            provider_account=attempt.provider_account,
+            attempt_ref=attempt.attempt_ref,
+        )
+
+
+def _open_case(
+    uow: UnitOfWork,
+    order: OrderRow,
+    attempt: AttemptView,
+    evidence: Evidence,
+    evidence_id: UUID,
+    kind: CaseKind,
+) -> None:
+    money = evidence.amount
+    values = (
+        new_uuid(),
+        kind,
+        attempt.provider_account,
+        attempt.attempt_ref,
+        order.id,
+        attempt.id,
+        evidence_id,
+        money.amount if money else None,
+        money.currency if money else None,
+        _PROPOSALS[kind],
+        uow.now,
+    )
+    uow.run(queries.OPEN_CASE, values)
+
+
+def _keep_unmatched(uow: UnitOfWork, evidence: Evidence) -> Applied:
+    uow.run(queries.KEEP_UNMATCHED, _evidence_values(uow, evidence))
+    return Applied(effect=Effect.UNMATCHED, verdict=CallbackVerdict.ORDER_NOT_FOUND)
+
+
+def _evidence_values(uow: UnitOfWork, evidence: Evidence) -> dict:
+    return {
+        "evidence_id": new_uuid(),
+        "provider_account": evidence.provider_account,
+        "attempt_ref": evidence.attempt_ref,
+        "source": evidence.source,
+        "outcome": evidence.outcome,
+        "provider_ref": evidence.provider_ref,
+        "evidence_amount": evidence.amount.amount if evidence.amount else None,
+        "evidence_currency": evidence.amount.currency if evidence.amount else None,
+        "merchant_account": evidence.merchant_account,
+        "paid_at": evidence.paid_at,
+        "paid_at_raw": evidence.paid_at_raw,
+        "detail_code": evidence.detail_code,
+        "at": uow.now,
+    }
+
+
+def _audit(
+    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, verdict: Verdict
+) -> None:
+    record(
+        uow,
+        actor_type="provider" if evidence.source is not EvidenceSource.OPERATOR else "staff",
+        actor=attempt.provider_account,
+        action=f"payment_attempt.{verdict.attempt_event or 'contested'}",
+        object_type="payment_order",
+        object_id=order.order_ref,
+        facts={
+            "attempt_ref": attempt.attempt_ref,
+            "source": evidence.source,
+            "effect": verdict.effect,
+            "amount": evidence.amount.amount if evidence.amount else None,
+        },
+    )
+
+
+def _answer(verdict: Verdict, order: OrderRow) -> CallbackVerdict:
+    if verdict.case in (CaseKind.AMOUNT_MISMATCH, CaseKind.CURRENCY_MISMATCH):
+        return CallbackVerdict.AMOUNT_MISMATCH
+    if verdict.effect in (Effect.REPEATED, Effect.OVERRULED) and order.state == OrderState.PAID:
+        return CallbackVerdict.ALREADY_KNOWN
+    return CallbackVerdict.ACCEPTED

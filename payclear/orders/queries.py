@@ -1,0 +1,186 @@
+"""Every statement of orders and attempts. The hot ones: CREATE for a new order; LOCK_BY_ATTEMPT, ATTEMPTS, LINES and APPLY
+for each piece of evidence. The lock of the order's row guards its attempts too: whoever writes an attempt holds it."""
+
+# A new order with the obligations it collects, the lines of its quote and its first history row, in one statement.
+# The partial unique index on live obligations and the unique portal_ref are the guards.
+CREATE = """
+WITH made AS (
+    INSERT INTO payment_order (id, order_ref, payment_code, pay_token, portal_code, portal_ref, state, version,
+                               event_sequence, amount, currency, quoted_on, expires_at, return_url, locale, created_at)
+    VALUES (%(id)s, %(order_ref)s, %(payment_code)s, %(pay_token)s, %(portal_code)s, %(portal_ref)s, 'open', 1,
+            1, %(amount)s, %(currency)s, %(quoted_on)s, %(expires_at)s, %(return_url)s, %(locale)s, %(at)s)
+), collected AS (
+    INSERT INTO payment_order_obligation (order_id, obligation_id, amount, is_live)
+    SELECT %(id)s, obligation_id, amount, true
+    FROM unnest(%(obligation_ids)s::uuid[], %(obligation_amounts)s::bigint[]) AS o (obligation_id, amount)
+), quoted AS (
+    INSERT INTO payment_order_line (order_id, line_no, obligation_id, type, name_vi, amount, currency,
+                                    beneficiary_account, chapter, sub_item)
+    SELECT %(id)s, line_no, obligation_id, type, name_vi, amount, %(currency)s, beneficiary_account, chapter, sub_item
+    FROM unnest(%(line_obligations)s::uuid[], %(line_types)s::text[], %(line_names)s::text[],
+                %(line_amounts)s::bigint[], %(line_accounts)s::text[], %(line_chapters)s::text[],
+                %(line_sub_items)s::text[])
+         WITH ORDINALITY
+         AS l (obligation_id, type, name_vi, amount, beneficiary_account, chapter, sub_item, line_no)
+)
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
+VALUES (%(id)s, 1, 'order', %(id)s, NULL, 'created', 'open', %(at)s)
+"""
+
+_ORDER = """
+    o.id, o.order_ref, o.payment_code, o.pay_token, o.portal_code, o.portal_ref, o.state, o.version,
+    o.event_sequence, o.amount, o.currency, o.quoted_on, o.expires_at, o.return_url, o.locale, o.created_at,
+    o.closed_at, o.paid_at
+"""
+
+LOCK = f"SELECT {_ORDER} FROM payment_order o WHERE o.id = %s FOR NO KEY UPDATE"
+
+# The lock comes first and in a statement of its own: what is read after it is not older than the lock.
+LOCK_BY_ATTEMPT = f"""
+SELECT {_ORDER} FROM payment_order o
+WHERE o.id = (SELECT order_id FROM payment_attempt WHERE attempt_ref = %s AND provider_account = %s)
+FOR NO KEY UPDATE
+"""
+
+BY_REF = f"SELECT {_ORDER} FROM payment_order o WHERE o.order_ref = %s AND o.portal_code = %s"
+BY_PORTAL_REF = f"SELECT {_ORDER} FROM payment_order o WHERE o.portal_code = %s AND o.portal_ref = %s"
+BY_TOKEN = f"SELECT {_ORDER} FROM payment_order o WHERE o.pay_token = %s"
+BY_ID = f"SELECT {_ORDER} FROM payment_order o WHERE o.id = %s"
+
+ATTEMPTS = """
+SELECT id, order_id, number, attempt_ref, provider_account, state, version, amount, currency, merchant_account,
+       provider_ref, redirect_url, evidence_rank, queries, next_query_at, created_at, expires_at, decided_at, paid_at,
+       channel, instrument
+FROM payment_attempt WHERE order_id = %s ORDER BY number
+"""
+
+ATTEMPT = """
+SELECT id, order_id, number, attempt_ref, provider_account, state, version, amount, currency, merchant_account,
+       provider_ref, redirect_url, evidence_rank, queries, next_query_at, created_at, expires_at, decided_at, paid_at,
+       channel, instrument
+FROM payment_attempt WHERE id = %s
+"""
+
+ATTEMPT_ID_BY_REF = "SELECT id FROM payment_attempt WHERE provider_account = %s AND attempt_ref = %s"
+
+LINES = """
+SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
+FROM payment_order_line WHERE order_id = %s ORDER BY line_no
+"""
+
+OBLIGATION_IDS = "SELECT obligation_id FROM payment_order_obligation WHERE order_id = %s ORDER BY obligation_id"
+
+# One piece of evidence and all that it does to the attempt and the order, with their history rows.
+# A null event leaves the state and its version as they are.
+APPLY = """
+WITH evidence AS (
+    INSERT INTO payment_evidence (id, attempt_id, provider_account, attempt_ref, source, outcome, effect, provider_ref,
+                                  amount, currency, merchant_account, paid_at, paid_at_raw, detail_code, recorded_at)
+    VALUES (%(evidence_id)s, %(attempt_id)s, %(provider_account)s, %(attempt_ref)s, %(source)s, %(outcome)s,
+            %(effect)s, %(provider_ref)s, %(evidence_amount)s, %(evidence_currency)s, %(merchant_account)s,
+            %(paid_at)s, %(paid_at_raw)s, %(detail_code)s, %(at)s)
+), attempt AS (
+    UPDATE payment_attempt
+    SET state = coalesce(%(attempt_to)s, state),
+        version = version + (%(attempt_to)s::text IS NOT NULL)::int,
+        provider_ref = coalesce(%(provider_ref)s, provider_ref),
+        evidence_rank = greatest(evidence_rank, %(rank)s),
+        next_query_at = CASE WHEN %(settles)s THEN NULL ELSE coalesce(%(ask_at)s, next_query_at) END,
+        decided_at = CASE WHEN %(settles)s THEN %(at)s ELSE decided_at END,
+        paid_at = coalesce(paid_at, %(money_at)s),
+        channel = coalesce(%(channel)s, channel),
+        instrument = coalesce(%(instrument)s, instrument)
+    WHERE id = %(attempt_id)s
+    RETURNING id, version
+), attempt_history AS (
+    INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, evidence_id,
+                                  recorded_at)
+    SELECT id, version, 'attempt', %(order_id)s, %(attempt_from)s, %(attempt_event)s, %(attempt_to)s, %(evidence_id)s,
+           %(at)s
+    FROM attempt WHERE %(attempt_to)s::text IS NOT NULL
+), moved AS (
+    UPDATE payment_order
+    SET state = %(order_to)s, version = version + 1, event_sequence = event_sequence + 1, closed_at = %(at)s,
+        paid_at = CASE WHEN %(order_to)s = 'paid' THEN %(money_at)s ELSE paid_at END
+    WHERE id = %(order_id)s AND %(order_to)s::text IS NOT NULL
+    RETURNING id, version
+)
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, evidence_id,
+                              recorded_at)
+SELECT id, version, 'order', id, 'open', %(order_event)s, %(order_to)s, %(evidence_id)s, %(at)s FROM moved
+"""
+
+# Evidence that names no attempt of ours: kept, nothing else.
+KEEP_UNMATCHED = """
+INSERT INTO payment_evidence (id, provider_account, attempt_ref, source, outcome, effect, provider_ref, amount, currency,
+                              merchant_account, paid_at, paid_at_raw, detail_code, recorded_at)
+VALUES (%(evidence_id)s, %(provider_account)s, %(attempt_ref)s, %(source)s, %(outcome)s, 'unmatched', %(provider_ref)s,
+        %(evidence_amount)s, %(evidence_currency)s, %(merchant_account)s, %(paid_at)s, %(paid_at_raw)s,
+        %(detail_code)s, %(at)s)
+"""
+
+OPEN_CASE = """
+INSERT INTO suspense_case (id, kind, state, provider_account, attempt_ref, order_id, attempt_id, evidence_id, amount,
+                           currency, proposal, opened_at)
+VALUES (%s, %s, 'open', %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (provider_account, attempt_ref, kind) DO NOTHING
+"""
+
+INSERT_ATTEMPT = """
+WITH made AS (
+    INSERT INTO payment_attempt (id, order_id, number, attempt_ref, provider_account, state, version, amount, currency,
+                                 merchant_account, evidence_rank, queries, next_query_at, created_at, expires_at)
+    VALUES (%(id)s, %(order_id)s, %(number)s, %(attempt_ref)s, %(provider_account)s, 'created', 1, %(amount)s,
+            %(currency)s, %(merchant_account)s, -1, 0, %(ask_at)s, %(at)s, %(expires_at)s)
+)
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
+VALUES (%(id)s, 1, 'attempt', %(order_id)s, NULL, 'created', 'created', %(at)s)
+"""
+
+# What the provider answered to our create call. The redirect address is kept so that the page can lead there again.
+MOVE_ATTEMPT = """
+WITH moved AS (
+    UPDATE payment_attempt
+    SET state = %(to)s, version = version + 1, redirect_url = coalesce(%(redirect_url)s, redirect_url),
+        provider_ref = coalesce(%(provider_ref)s, provider_ref), next_query_at = %(ask_at)s,
+        decided_at = CASE WHEN %(ask_at)s::timestamptz IS NULL THEN %(at)s END
+    WHERE id = %(id)s
+    RETURNING id, version, order_id
+)
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
+SELECT id, version, 'attempt', order_id, %(from)s, %(event)s, %(to)s, %(at)s FROM moved
+"""
+
+MOVE_ORDER = """
+WITH moved AS (
+    UPDATE payment_order
+    SET state = %(to)s, version = version + 1, event_sequence = event_sequence + 1, closed_at = %(at)s
+    WHERE id = %(id)s
+    RETURNING id, version
+)
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
+SELECT id, version, 'order', id, %(from)s, %(event)s, %(to)s, %(at)s FROM moved
+"""
+
+RELEASE_OBLIGATIONS = "UPDATE payment_order_obligation SET is_live = false WHERE order_id = %s AND is_live"
+
+# Attempts whose time to be asked about has come. The lease keeps a second worker away while the first asks.
+CLAIM_DUE_QUERIES = """
+UPDATE payment_attempt SET next_query_at = %s
+WHERE id IN (
+    SELECT id FROM payment_attempt WHERE next_query_at <= %s ORDER BY next_query_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+# One query is about to be made: count it and set when to ask next, should no answer come.
+COUNT_QUERY = "UPDATE payment_attempt SET queries = queries + 1, next_query_at = %s WHERE id = %s"
+
+# Open orders past their time with no attempt whose outcome is still unknown.
+DUE_TO_EXPIRE = """
+SELECT o.id FROM payment_order o
+WHERE o.state = 'open' AND o.expires_at <= %s
+  AND NOT EXISTS (SELECT 1 FROM payment_attempt a
+                  WHERE a.order_id = o.id AND a.state IN ('created', 'sent', 'in_doubt'))
+ORDER BY o.expires_at LIMIT %s
+"""

@@ -1,0 +1,292 @@
+"""Creates, reads, cancels and expires payment orders. Callers hold the transaction; nothing here talks to a provider."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from payclear.audit.service import record
+from payclear.catalogue.service import agency_names
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
+from payclear.kernel.ids import new_order_ref, new_token, new_uuid
+from payclear.kernel.money import Money, sum_money
+from payclear.kernel.payment_code import new_payment_code
+from payclear.obligations import service as obligations
+from payclear.obligations.domain import ObligationState, Quote
+from payclear.obligations.service import ObligationView
+from payclear.orders import queries
+from payclear.orders.announcements import announce_order
+from payclear.orders.domain import ORDER_STATES, OrderState
+from payclear.orders.errors import (
+    AttemptInProgress,
+    DuplicatePortalRef,
+    MixedCurrencies,
+    ObligationInOrder,
+    ObligationNotPayable,
+    OrderNotFound,
+)
+from payclear.orders.records import AttemptView, DocumentView, LineView, OrderRow, OrderView
+
+_GUARDS = {
+    "uq_payment_order_portal_code": DuplicatePortalRef,
+    "uq_payment_order_obligation_live": ObligationInOrder,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOrder:
+    """The command that a portal's request becomes."""
+
+    portal_code: str
+    portal_ref: str
+    obligation_ids: tuple[UUID, ...]
+    return_url: str
+    locale: str
+    expires_in: timedelta
+    actor: str
+
+
+def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
+    """Quote the obligations for today, lock them, and promise to collect their sum.
+
+    The order ends when `expires_in` is over, and at midnight in Viet Nam when a quote depends on the day.
+    Raises ObligationNotFound, ObligationNotPayable, ObligationInOrder, DuplicatePortalRef, MixedCurrencies.
+    """
+    owed = obligations.lock_for_order(uow, command.obligation_ids, portal_code=command.portal_code)
+    _require_payable(owed)
+    today = vietnam_date(uow.now)
+    quotes = [obligations.quote(uow, obligation, for_date=today) for obligation in owed]
+    currency = quotes[0].total.currency
+    if any(quote.total.currency != currency for quote in quotes):
+        raise MixedCurrencies("obligations in different currencies", field="obligations")
+    row = OrderRow(
+        id=new_uuid(),
+        order_ref=new_order_ref(),
+        payment_code=new_payment_code(),
+        pay_token=new_token(),
+        portal_code=command.portal_code,
+        portal_ref=command.portal_ref,
+        state=OrderState.OPEN,
+        version=1,
+        event_sequence=1,
+        amount=sum_money((quote.total for quote in quotes), currency).amount,
+        currency=currency,
+        quoted_on=today,
+        expires_at=_end_of_promise(uow.now, command.expires_in, quotes),
+        return_url=command.return_url,
+        locale=command.locale,
+        created_at=uow.now,
+        closed_at=None,
+        paid_at=None,
+    )
+    _insert(uow, row, owed, quotes)
+    announce_order(uow, row, "created", status=OrderState.OPEN)
+    record(
+        uow,
+        actor_type="portal",
+        actor=command.actor,
+        action="payment_order.created",
+        object_type="payment_order",
+        object_id=row.order_ref,
+        facts={"portal_ref": row.portal_ref, "amount": row.amount, "currency": row.currency},
+    )
+    lines = tuple(
+        LineView(o.id, line.type, line.name_vi, line.amount, line.beneficiary_account, line.chapter, line.sub_item)
+        for o, quote in zip(owed, quotes, strict=True)
+        for line in quote.lines
+    )
+    return _view(row, lines=lines, documents=(), attempts=())
+
+
+def get_order(uow: UnitOfWork, *, portal_code: str, order_ref: str) -> OrderView:
+    """Return an order of a portal; a foreign one is not found."""
+    return _complete(uow, _one(uow, queries.BY_REF, (order_ref, portal_code)))
+
+
+def get_by_portal_ref(uow: UnitOfWork, *, portal_code: str, portal_ref: str) -> OrderView:
+    """Return the order that a portal made under its own reference."""
+    return _complete(uow, _one(uow, queries.BY_PORTAL_REF, (portal_code, portal_ref)))
+
+
+def get_by_token(uow: UnitOfWork, token: str) -> OrderView:
+    """Return the order that a payment page's token opens; raises OrderNotFound."""
+    return _complete(uow, _one(uow, queries.BY_TOKEN, (token,)))
+
+
+def get_by_id(uow: UnitOfWork, order_id: UUID) -> OrderView:
+    """Return an order by its id, for features above."""
+    return _complete(uow, _one(uow, queries.BY_ID, (order_id,)))
+
+
+def lock_order(uow: UnitOfWork, order_id: UUID) -> OrderRow:
+    """Lock an order, and with it its attempts, until the transaction ends."""
+    return _one(uow, queries.LOCK, (order_id,))
+
+
+def attempts_of(uow: UnitOfWork, order_id: UUID) -> list[AttemptView]:
+    """The attempts of an order, oldest first."""
+    return uow.rows(AttemptView, queries.ATTEMPTS, (order_id,))
+
+
+def cancel_order(uow: UnitOfWork, *, portal_code: str, order_ref: str, actor: str) -> OrderView:
+    """Withdraw an order that nobody is paying; raises AttemptInProgress while an outcome is not known.
+
+    A second cancellation changes nothing; a paid or expired order raises IllegalTransition.
+    """
+    row = lock_order(uow, _one(uow, queries.BY_REF, (order_ref, portal_code)).id)
+    transition = ORDER_STATES.next(row.state, "cancelled")
+    if not transition.ignored:
+        if any(attempt.is_live for attempt in attempts_of(uow, row.id)):
+            raise AttemptInProgress("a payment is being confirmed", order_ref=order_ref)
+        close_unpaid(uow, row, "cancelled")
+        record(
+            uow,
+            actor_type="portal",
+            actor=actor,
+            action="payment_order.cancelled",
+            object_type="payment_order",
+            object_id=order_ref,
+        )
+    return get_order(uow, portal_code=portal_code, order_ref=order_ref)
+
+
+def expire_order(uow: UnitOfWork, order_id: UUID) -> bool:
+    """Expire an open order whose time is over and whose attempts are all decided; False when there is nothing to do."""
+    row = lock_order(uow, order_id)
+    if row.state != OrderState.OPEN or row.expires_at > uow.now:
+        return False
+    if any(attempt.is_live for attempt in attempts_of(uow, order_id)):
+        return False
+    close_unpaid(uow, row, "expired")
+    return True
+
+
+def close_unpaid(uow: UnitOfWork, row: OrderRow, event: str) -> None:
+    """Move a locked open order to an end without money, free its obligations and announce it."""
+    target = ORDER_STATES.next(row.state, event).to
+    values = {"id": row.id, "from": row.state, "event": event, "to": target, "at": uow.now}
+    uow.run(queries.MOVE_ORDER, values)
+    release_obligations(uow, row.id)
+    announce_order(uow, row, event, status=OrderState(target), sequence=row.event_sequence + 1)
+
+
+def release_obligations(uow: UnitOfWork, order_id: UUID) -> None:
+    """Let other orders collect what this one will not."""
+    uow.run(queries.RELEASE_OBLIGATIONS, (order_id,))
+
+
+def _require_payable(owed: Sequence[ObligationView]) -> None:
+    for obligation in owed:
+        if obligation.state is not ObligationState.OPEN:
+            raise ObligationNotPayable("not open", document_no=obligation.document_no, state=obligation.state)
+
+
+def _end_of_promise(now: datetime, expires_in: timedelta, quotes: Sequence[Quote]) -> datetime:
+    end = now + expires_in
+    if any(quote.depends_on_day for quote in quotes):
+        end = min(end, vietnam_midnight_after(now))
+    return end
+
+
+def _insert(
+    uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quotes: Sequence[Quote]
+) -> None:
+    lines = [(o.id, line) for o, quote in zip(owed, quotes, strict=True) for line in quote.lines]
+    values = {
+        "id": row.id,
+        "order_ref": row.order_ref,
+        "payment_code": row.payment_code,
+        "pay_token": row.pay_token,
+        "portal_code": row.portal_code,
+        "portal_ref": row.portal_ref,
+        "amount": row.amount,
+        "currency": row.currency,
+        "quoted_on": row.quoted_on,
+        "expires_at": row.expires_at,
+        "return_url": row.return_url,
+        "locale": row.locale,
+        "at": row.created_at,
+        "obligation_ids": [obligation.id for obligation in owed],
+        "obligation_amounts": [quote.total.amount for quote in quotes],
+        "line_obligations": [obligation_id for obligation_id, _ in lines],
+        "line_types": [line.type for _, line in lines],
+        "line_names": [line.name_vi for _, line in lines],
+        "line_amounts": [line.amount.amount for _, line in lines],
+        "line_accounts": [line.beneficiary_account for _, line in lines],
+        "line_chapters": [line.chapter for _, line in lines],
+        "line_sub_items": [line.sub_item for _, line in lines],
+    }
+    try:
+        uow.run(queries.CREATE, values)
+    except UniqueViolation as error:
+        refused = _GUARDS.get(error.diag.constraint_name or "")
+        if refused is None:
+            raise
+        raise refused("refused by the database's guard", portal_ref=row.portal_ref) from error
+
+
+def _one(uow: UnitOfWork, sql: str, parameters: tuple[object, ...]) -> OrderRow:
+    rows = uow.rows(OrderRow, sql, parameters)
+    if not rows:
+        raise OrderNotFound("no such payment order")
+    return rows[0]
+
+
+def order_lines(uow: UnitOfWork, order_id: UUID) -> tuple[LineView, ...]:
+    """The lines of an order's quote, in order."""
+    return tuple(
+        LineView(obligation_id, type_, name, Money(amount, currency), account, chapter, sub_item)
+        for obligation_id, type_, name, amount, currency, account, chapter, sub_item in uow.run(
+            queries.LINES, (order_id,)
+        )
+    )
+
+
+def _complete(uow: UnitOfWork, row: OrderRow) -> OrderView:
+    lines = order_lines(uow, row.id)
+    owed = obligations.find_many(uow, [line.obligation_id for line in lines])
+    names = agency_names(uow, [obligation.agency_code for obligation in owed])
+    documents = tuple(
+        DocumentView(
+            obligation_id=obligation.id,
+            kind=obligation.kind,
+            document_no=obligation.document_no,
+            document_on=obligation.document_on,
+            agency_code=obligation.agency_code,
+            agency_name_vi=names[obligation.agency_code][0],
+            agency_name_en=names[obligation.agency_code][1],
+        )
+        for obligation in owed
+    )
+    return _view(row, lines=lines, documents=documents, attempts=tuple(attempts_of(uow, row.id)))
+
+
+def _view(
+    row: OrderRow,
+    *,
+    lines: tuple[LineView, ...],
+    documents: tuple[DocumentView, ...],
+    attempts: tuple[AttemptView, ...],
+) -> OrderView:
+    return OrderView(
+        id=row.id,
+        order_ref=row.order_ref,
+        payment_code=row.payment_code,
+        pay_token=row.pay_token,
+        portal_code=row.portal_code,
+        portal_ref=row.portal_ref,
+        state=OrderState(row.state),
+        amount=Money(row.amount, row.currency),
+        quoted_on=row.quoted_on,
+        expires_at=row.expires_at,
+        return_url=row.return_url,
+        locale=row.locale,
+        created_at=row.created_at,
+        paid_at=row.paid_at,
+        lines=lines,
+        documents=documents,
+        attempts=attempts,
+    )

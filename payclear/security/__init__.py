@@ -1,0 +1,1 @@
+"""Keys, signatures and sealed fields: kernel and the cryptography package only."""

@@ -1,0 +1,1 @@
+"""Provider adapters and the simulator that speaks their other side."""

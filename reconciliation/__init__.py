@@ -1,0 +1,1 @@
+"""The night: statements in, matches, discrepancies, closing and reports out."""

@@ -1,0 +1,1 @@
+"""The identities a day must satisfy."""

@@ -1,0 +1,1 @@
+"""What does not tie: its class, its owner, its age and its history."""

@@ -1,0 +1,120 @@
+"""Turns what matching left over into classed findings. Pure; called by the nightly run inside its transaction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from payclear.contract.outcomes import Outcome
+from payclear.kernel.calendar import BusinessCalendar
+from reconciliation.discrepancies.domain import LINE_CODES, Code, DiscrepancyState
+from reconciliation.matching.domain import Claim, Difference, Matching, OurItem, Problem, Standing, TheirLine
+
+_NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What classification needs to know of the day. `is_complete`: the file is whole, so silence means absence."""
+
+    business_on: date
+    grace_business_days: int
+    is_complete: bool
+    calendar: BusinessCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One item that does not tie. `ours` and `theirs` are minor units, None where a side has nothing.
+
+    `key` is what it is about; `first_on` the business day it belongs to when it is new.
+    """
+
+    code: Code
+    state: DiscrepancyState
+    key: str
+    first_on: date
+    line: TheirLine | None = None
+    item: OurItem | None = None
+    ours: int | None = None
+    theirs: int | None = None
+
+
+def classify(matching: Matching, day: Circumstances) -> Iterator[Finding]:
+    """Every finding of a matching, in a stable order."""
+    for difference in matching.differences:
+        yield _difference(difference, day)
+    for claims, code in (
+        (matching.unknown, Code.B02_UNKNOWN_ORDER),
+        (matching.repeats, Code.B09_DUPLICATE_LINE),
+        (matching.second_payments, Code.B10_DUPLICATE_PAYMENT),
+        (matching.ambiguous, Code.B12_AMBIGUOUS),
+        (matching.refunds, Code.B13_REFUND_ORPHAN),
+    ):
+        for claim in claims:
+            yield line_finding(claim, code, day)
+    for item in matching.ours_only:
+        if item.day is not None and item.day <= day.business_on:
+            yield _ours_only(item, item.day, day)
+
+
+def line_finding(claim: Claim, code: Code, day: Circumstances) -> Finding:
+    """A finding about a line that has no item to itself."""
+    line = claim.line
+    return Finding(
+        code=code,
+        state=DiscrepancyState.OPEN,
+        key=line_key(line, day.business_on) if code in LINE_CODES else _their_key(line, day.business_on),
+        first_on=day.business_on,
+        line=line,
+        item=claim.item,
+        theirs=None if line.outcome in _NO_MONEY else line.amount,
+    )
+
+
+def line_key(line: TheirLine, on: date) -> str:
+    """The key of a finding about this very line."""
+    return f"line:{on.isoformat()}:{line.line_no}:{line.provider_ref}:{line.attempt_ref}"
+
+
+def _their_key(line: TheirLine, on: date) -> str:
+    return f"there:{line.provider_ref}" if line.provider_ref.strip("0 ") else line_key(line, on)
+
+
+def difference_code(difference: Difference) -> Code:
+    """The class of a line and an item that belong together and differ."""
+    line, item = difference.line, difference.item
+    if difference.problem is Problem.CURRENCY:
+        return Code.B07_CURRENCY
+    if difference.problem is Problem.AMOUNT:
+        return Code.B05_AMOUNT_OVER if line.amount > item.amount else Code.B06_AMOUNT_UNDER
+    return Code.B01_PAID_THERE_NOT_HERE if line.outcome is Outcome.CONFIRMED else Code.B08_STATUS
+
+
+def _difference(difference: Difference, day: Circumstances) -> Finding:
+    line, item = difference.line, difference.item
+    # Both sides are undecided: nothing contradicts yet.
+    waits = line.outcome not in (Outcome.CONFIRMED, *_NO_MONEY) and item.standing is not Standing.CAPTURED
+    return Finding(
+        code=difference_code(difference),
+        state=DiscrepancyState.PENDING if waits else DiscrepancyState.OPEN,
+        key=item.attempt_ref,
+        first_on=min(item.day or day.business_on, day.business_on),
+        line=line,
+        item=item,
+        ours=item.amount if item.standing is Standing.CAPTURED else None,
+        theirs=None if line.outcome in _NO_MONEY else line.amount,
+    )
+
+
+def _ours_only(item: OurItem, item_day: date, day: Circumstances) -> Finding:
+    """Ours without a line: within grace, or while the file is not whole, it waits."""
+    age = day.calendar.business_days_between(item_day, day.business_on)
+    waits = not day.is_complete or age <= day.grace_business_days
+    return Finding(
+        code=Code.B03_OURS_ONLY_WITHIN_GRACE if waits else Code.B04_OURS_ONLY_AFTER_GRACE,
+        state=DiscrepancyState.PENDING if waits else DiscrepancyState.OPEN,
+        key=item.attempt_ref,
+        first_on=item_day,
+        item=item,
+        ours=item.amount,
+    )

@@ -1,0 +1,1 @@
+"""Takes statements in: fetch, hash, keep the bytes, store the lines."""

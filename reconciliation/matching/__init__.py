@@ -1,0 +1,1 @@
+"""Pure: two lists in, matches and leftovers out."""

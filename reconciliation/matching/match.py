@@ -1,0 +1,196 @@
+"""Matches statement lines with attempts: by the provider's reference, then by ours; then amount, currency and status.
+
+Called by the nightly run with everything in memory. Pure and deterministic: the order of the input changes nothing.
+It must never match by amount, and never let an item be consumed twice.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from payclear.contract.outcomes import Outcome
+from reconciliation.matching.domain import (
+    Claim,
+    Difference,
+    Matching,
+    OurItem,
+    Pair,
+    Problem,
+    Stage,
+    Standing,
+    TheirLine,
+)
+
+_NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)
+
+_Claimed = tuple[TheirLine, Stage]
+
+
+class _Desk:
+    """The work on one matching: two indexes, and the trays that lines are put into."""
+
+    def __init__(self, items: Iterable[OurItem]) -> None:
+        self.by_attempt_ref: dict[str, OurItem] = {}
+        self.by_provider_ref: dict[str, OurItem] = {}
+        self.shared_provider_refs: set[str] = set()
+        self.claims: dict[UUID, list[_Claimed]] = {}
+        self.pairs: list[Pair] = []
+        self.differences: list[Difference] = []
+        self.repeats: list[Claim] = []
+        self.second_payments: list[Claim] = []
+        self.ambiguous: list[Claim] = []
+        self.unknown: list[Claim] = []
+        self.refunds: list[Claim] = []
+        self.without_money: list[Claim] = []
+        for item in sorted(items, key=lambda each: each.attempt_ref):
+            self.by_attempt_ref[item.attempt_ref] = item
+            if is_reference(item.provider_ref) and self.by_provider_ref.setdefault(item.provider_ref, item) is not item:
+                self.shared_provider_refs.add(item.provider_ref)
+
+    def find(self, line: TheirLine) -> tuple[OurItem | None, Stage | None, bool]:
+        """The item a line names, the stage that found it, and whether the references contradict each other."""
+        named = self.by_attempt_ref.get(line.attempt_ref)
+        if is_reference(line.provider_ref):
+            known = self.by_provider_ref.get(line.provider_ref)
+            if line.provider_ref in self.shared_provider_refs:
+                return None, None, True
+            if known is not None:
+                return known, Stage.PROVIDER_REF, named is not None and named is not known
+        if named is not None:
+            return named, Stage.ATTEMPT_REF, False
+        return None, None, False
+
+
+def is_reference(text: str) -> bool:
+    """Whether a provider reference names anything: gateways write nothing or zeros where no transaction was made."""
+    return text.strip("0 ") != ""
+
+
+def match(lines: Iterable[TheirLine], items: Iterable[OurItem]) -> Matching:
+    """Match lines with attempts; linear in both. Items are unique by `attempt_ref`, lines by `place`."""
+    items = tuple(items)
+    desk = _Desk(items)
+    for line in _without_repeats(desk, lines):
+        _claim(desk, line)
+    for claimed in desk.claims.values():
+        _settle(desk, claimed)
+    taken = {pair.item.attempt_id for pair in desk.pairs} | {each.item.attempt_id for each in desk.differences}
+    ours_only = (
+        item
+        for item in desk.by_attempt_ref.values()
+        if item.standing is Standing.CAPTURED and not item.is_consumed and item.attempt_id not in taken
+    )
+    return Matching(
+        pairs=tuple(sorted(desk.pairs, key=lambda each: each.line.place)),
+        differences=tuple(sorted(desk.differences, key=lambda each: each.line.place)),
+        repeats=_in_place(desk.repeats),
+        second_payments=_in_place(desk.second_payments),
+        ambiguous=_in_place(desk.ambiguous),
+        unknown=_in_place(desk.unknown),
+        refunds=_in_place(desk.refunds),
+        without_money=_in_place(desk.without_money),
+        ours_only=tuple(ours_only),
+    )
+
+
+def _in_place(claims: list[Claim]) -> tuple[Claim, ...]:
+    return tuple(sorted(claims, key=lambda each: each.line.place))
+
+
+def _without_repeats(desk: _Desk, lines: Iterable[TheirLine]) -> Iterable[TheirLine]:
+    """Yield the first line of each provider transaction in order of place; the others are repeats."""
+    seen: set[object] = set()
+    for line in sorted(lines, key=lambda each: each.place):
+        if line.kind != "payment":
+            desk.refunds.append(Claim(line, desk.by_attempt_ref.get(line.attempt_ref)))
+            continue
+        key: object = line.provider_ref
+        if not is_reference(line.provider_ref):
+            key = (line.attempt_ref, line.amount, line.outcome)
+        if key in seen:
+            desk.repeats.append(Claim(line, desk.find(line)[0]))
+            continue
+        seen.add(key)
+        yield line
+
+
+def _claim(desk: _Desk, line: TheirLine) -> None:
+    """Let a line claim the item it names, or put it where lines without a free item belong."""
+    item, stage, contradicts = desk.find(line)
+    if contradicts:
+        desk.ambiguous.append(Claim(line, item))
+    elif item is None or stage is None:
+        tray = desk.without_money if line.outcome in _NO_MONEY else desk.unknown
+        tray.append(Claim(line, None))
+    elif item.is_consumed:
+        _claim_consumed(desk, line, item, stage)
+    else:
+        desk.claims.setdefault(item.attempt_id, []).append((line, stage))
+
+
+def _claim_consumed(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -> None:
+    """A line for an attempt that an earlier line has: the same transaction again, or another one."""
+    if stage is Stage.PROVIDER_REF or not is_reference(item.provider_ref) or not is_reference(line.provider_ref):
+        desk.repeats.append(Claim(line, item))
+    elif line.outcome in _NO_MONEY:
+        desk.without_money.append(Claim(line, item))
+    else:
+        desk.second_payments.append(Claim(line, item))
+
+
+def _settle(desk: _Desk, claimed: list[_Claimed]) -> None:
+    """Decide between the lines that claim one free item: the surest key first, then money, then place."""
+    item = _item_of(desk, claimed[0])
+    claimed.sort(key=lambda each: (each[1] is not Stage.PROVIDER_REF, each[0].outcome is not Outcome.CONFIRMED))
+    first, stage = claimed[0]
+    if stage is Stage.ATTEMPT_REF and _contradicts(item, first):
+        # We hold the money under another provider transaction that no line shows: a person decides.
+        for line, _ in claimed:
+            tray = desk.without_money if line.outcome in _NO_MONEY else desk.ambiguous
+            tray.append(Claim(line, item))
+        return
+    _check(desk, first, item, stage)
+    has_money = first.outcome is Outcome.CONFIRMED or item.standing is Standing.CAPTURED
+    for line, _ in claimed[1:]:
+        _put_second(desk, line, item, has_money=has_money)
+
+
+def _item_of(desk: _Desk, claimed: _Claimed) -> OurItem:
+    line, stage = claimed
+    if stage is Stage.PROVIDER_REF:
+        return desk.by_provider_ref[line.provider_ref]
+    return desk.by_attempt_ref[line.attempt_ref]
+
+
+def _contradicts(item: OurItem, line: TheirLine) -> bool:
+    return (
+        item.standing is Standing.CAPTURED
+        and is_reference(item.provider_ref)
+        and is_reference(line.provider_ref)
+        and item.provider_ref != line.provider_ref
+    )
+
+
+def _put_second(desk: _Desk, line: TheirLine, item: OurItem, *, has_money: bool) -> None:
+    """A further transaction of an attempt whose line is chosen: a failed try, or money on top."""
+    if line.outcome in _NO_MONEY:
+        desk.without_money.append(Claim(line, item))
+    elif has_money:
+        desk.second_payments.append(Claim(line, item))
+    else:
+        desk.ambiguous.append(Claim(line, item))
+
+
+def _check(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -> None:
+    """Identity is decided; now currency, amount and status must be equal, without tolerance."""
+    if line.outcome in _NO_MONEY and item.standing is Standing.ENDED:
+        desk.without_money.append(Claim(line, item))
+    elif line.outcome is not Outcome.CONFIRMED:
+        desk.differences.append(Difference(line, item, Problem.STATUS))
+    elif line.currency != item.currency:
+        desk.differences.append(Difference(line, item, Problem.CURRENCY))
+    elif line.amount != item.amount:
+        desk.differences.append(Difference(line, item, Problem.AMOUNT))
+    elif item.standing is not Standing.CAPTURED:
+        desk.differences.append(Difference(line, item, Problem.STATUS))
+    else:
+        desk.pairs.append(Pair(line, item, stage))

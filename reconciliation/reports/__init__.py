@@ -1,0 +1,1 @@
+"""The day's report: rows first, then CSV and HTML."""

@@ -1,0 +1,1 @@
+"""Neutral checks of a parsed statement, before any matching."""
