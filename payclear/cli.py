@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PlainGroup(click.Group):
-    """A group that says what is wrong in a sentence."""
+    """A group that says what is wrong in a sentence, and to which modules add commands."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,6 +33,23 @@ class PlainGroup(click.Group):
         except OperatorProblem as problem:
             click.echo(f"payclear: {problem}", err=True)
             sys.exit(2)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_module_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _module_commands().get(cmd_name)
+
+
+def _module_commands() -> dict[str, click.Command]:
+    """The commands that the installed modules add; none while the settings are refused."""
+    from payclear.assembly import load_modules
+
+    try:
+        commands = load_modules(load_settings()).commands
+    except OperatorProblem:
+        return {}
+    return {command.name: command for command in commands if command.name}
 
 
 @click.group(cls=PlainGroup)
@@ -68,7 +85,9 @@ def serve() -> None:
             interface=Interfaces.WSGI,
             workers=web.workers,
             blocking_threads=web.threads,
+            factory=True,
             respawn_failed_workers=True,
+            respawn_interval=0.5,
             workers_kill_timeout=10,
             websockets=False,
         ).serve()
@@ -77,13 +96,13 @@ def serve() -> None:
 @main.command()
 def worker() -> None:
     """Take jobs from the queue: webhooks, status queries, statements, receipts."""
-    _with_runtime("payclear.operations.processes:run_worker")
+    _with_runtime("payclear.processes:run_worker")
 
 
 @main.command()
 def scheduler() -> None:
     """Be the clock: put periodic jobs into the queue, each period once."""
-    _with_runtime("payclear.operations.processes:run_scheduler")
+    _with_runtime("payclear.processes:run_scheduler")
 
 
 @main.command()
@@ -106,7 +125,20 @@ def demo() -> None:
 @main.command()
 def verify() -> None:
     """Check every invariant, read-only; exit code 1 when one does not hold."""
-    sys.exit(_with_runtime("payclear.operations.verify:run"))
+    from payclear.assembly import assemble
+    from payclear.operations.verify import OFFENDERS_SHOWN
+    from payclear.operations.verify import verify as check_all
+
+    with open_runtime(load_settings()) as runtime:
+        findings = check_all(runtime.database, assemble(runtime).modules.checks)
+    for finding in findings:
+        mark = "holds" if finding.holds else f"BROKEN by {len(finding.offenders)}"
+        click.echo(f"{finding.check.id:<8} {mark:<14} {finding.check.title}")
+        for offender in finding.offenders[:OFFENDERS_SHOWN]:
+            click.echo("         " + ", ".join(f"{name}={value}" for name, value in offender.items()))
+    broken = sum(not finding.holds for finding in findings)
+    click.echo(f"{len(findings)} invariants checked, {broken} broken.")
+    sys.exit(1 if broken else 0)
 
 
 @main.command()
@@ -170,7 +202,7 @@ def import_domains() -> None:
 @contextmanager
 def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """The tools of this process on its database, installed, and put away afterwards."""
-    from payclear.app import make_runtime
+    from payclear.assembly import make_runtime
     from payclear.db.address import open_database
     from payclear.runtime import install
 

@@ -8,11 +8,12 @@ import pytest
 
 os.environ["PAYCLEAR_ENVIRONMENT"] = "test"
 
-from payclear.app import create_app, make_runtime
+from payclear.app import create_app
+from payclear.assembly import assemble, make_runtime
 from payclear.db.uow import Database
 from payclear.kernel.clock import FixedClock
 from payclear.kernel.settings import Settings, load_settings
-from payclear.runtime import Runtime, install
+from payclear.runtime import Runtime
 from tests.database import TestServer, start_server
 from tests.scenes import Scene
 
@@ -58,7 +59,7 @@ def runtime(
         sealer=session_runtime.sealer,
         blind_index=session_runtime.blind_index,
     )
-    install(made)
+    assemble(made)
     yield made
     postgres.empty()
 

@@ -31,6 +31,7 @@ CREATE TABLE callback_processing (
     callback_id UUID NOT NULL,
     status TEXT NOT NULL,
     verdict TEXT,
+    evidence_id UUID,
     tries INTEGER NOT NULL,
     next_try_at TIMESTAMP WITH TIME ZONE,
     error TEXT,
@@ -41,6 +42,7 @@ CREATE TABLE callback_processing (
     CONSTRAINT fk_callback_processing_callback_id FOREIGN KEY(callback_id) REFERENCES inbound_callback (id)
 );
 CREATE INDEX ix_callback_processing_due ON callback_processing (next_try_at) WHERE status = 'pending';
+CREATE INDEX ix_callback_processing_evidence_id ON callback_processing (evidence_id);
 ALTER TABLE callback_processing SET (fillfactor = 80);
 GRANT SELECT, INSERT, UPDATE ON callback_processing TO payclear_app;
 CREATE TABLE callback_rejection (

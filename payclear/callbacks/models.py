@@ -43,12 +43,14 @@ class CallbackProcessing(Base):
     __table_args__ = (
         one_of("status", CallbackStatus),
         CheckConstraint("next_try_at IS NOT NULL OR status <> 'pending'", name="pending_is_retried"),
+        Index(None, "evidence_id"),
         Index("ix_callback_processing_due", "next_try_at", postgresql_where=text("status = 'pending'")),
     )
 
     callback_id: Mapped[UUID] = mapped_column(ForeignKey("inbound_callback.id"), primary_key=True)
     status: Mapped[str]
     verdict: Mapped[str | None]
+    evidence_id: Mapped[UUID | None]
     tries: Mapped[int]
     next_try_at: Mapped[datetime | None]
     error: Mapped[str | None]

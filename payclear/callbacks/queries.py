@@ -19,10 +19,10 @@ WHERE c.provider_account = %s AND c.dedupe_key = %s FOR UPDATE OF p
 """
 
 FINISH = """
-INSERT INTO callback_processing (callback_id, status, verdict, tries, next_try_at, error, updated_at)
-VALUES (%(id)s, %(status)s, %(verdict)s, %(tries)s, %(next_try_at)s, %(error)s, %(at)s)
+INSERT INTO callback_processing (callback_id, status, verdict, evidence_id, tries, next_try_at, error, updated_at)
+VALUES (%(id)s, %(status)s, %(verdict)s, %(evidence_id)s, %(tries)s, %(next_try_at)s, %(error)s, %(at)s)
 ON CONFLICT (callback_id) DO UPDATE
-SET status = excluded.status, verdict = excluded.verdict, tries = excluded.tries,
+SET status = excluded.status, verdict = excluded.verdict, evidence_id = excluded.evidence_id, tries = excluded.tries,
     next_try_at = excluded.next_try_at, error = excluded.error, updated_at = excluded.updated_at
 """
 

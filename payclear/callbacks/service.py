@@ -4,7 +4,7 @@ A bad signature changes nothing but a counter. What was kept and could not be ap
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -67,7 +67,7 @@ def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
         verified = line.provider.verify_callback(line.account, request)
         with runtime.database.begin() as uow:
             applied = _apply(runtime, uow, verified)
-            _finish(uow, callback_id, CallbackStatus.PROCESSED, verdict=applied.verdict, tries=tries + 1)
+            _processed(uow, callback_id, applied, tries=tries + 1)
             uow.commit()
         return applied.verdict
     except Exception as error:
@@ -97,7 +97,7 @@ def _keep_and_apply(
                 return _repeated(CallbackVerdict(verdict))
             callback_id, tries = stored_id, tries_before + 1
         applied = _apply(runtime, uow, verified)
-        _finish(uow, callback_id, CallbackStatus.PROCESSED, verdict=applied.verdict, tries=tries)
+        _processed(uow, callback_id, applied, tries=tries)
         uow.commit()
     log.info(
         "callbacks.applied",
@@ -161,42 +161,36 @@ def _kept_headers(line: ProviderLine, request: InboundRequest) -> dict[str, str]
     return {name: value for name, value in request.headers.items() if name in wanted}
 
 
-def _finish(
-    uow: UnitOfWork,
-    callback_id: UUID,
-    status: CallbackStatus,
-    *,
-    verdict: CallbackVerdict | None,
-    tries: int,
-    next_try_at: datetime | None = None,
-    error: str | None = None,
-) -> None:
-    values = {
-        "id": callback_id,
-        "status": status,
-        "verdict": verdict,
-        "tries": tries,
-        "next_try_at": next_try_at,
-        "error": error,
-        "at": uow.now,
-    }
-    uow.run(queries.FINISH, values)
+def _processed(uow: UnitOfWork, callback_id: UUID, applied: Applied, *, tries: int) -> None:
+    uow.run(
+        queries.FINISH,
+        {
+            "id": callback_id,
+            "status": CallbackStatus.PROCESSED,
+            "verdict": applied.verdict,
+            "evidence_id": applied.evidence_id,
+            "tries": tries,
+            "next_try_at": None,
+            "error": None,
+            "at": uow.now,
+        },
+    )
 
 
 def _postpone(uow: UnitOfWork, callback_id: UUID, *, tries: int, error: Exception) -> None:
-    name = getattr(error, "code", type(error).__name__)
-    if tries >= TRIES_MAX:
-        _finish(uow, callback_id, CallbackStatus.QUARANTINED, verdict=None, tries=tries, error=name)
-        return
-    next_try_at = uow.now + FIRST_PAUSE * 2 ** (tries - 1)
-    _finish(
-        uow,
-        callback_id,
-        CallbackStatus.PENDING,
-        verdict=None,
-        tries=tries,
-        next_try_at=next_try_at,
-        error=name,
+    gives_up = tries >= TRIES_MAX
+    uow.run(
+        queries.FINISH,
+        {
+            "id": callback_id,
+            "status": CallbackStatus.QUARANTINED if gives_up else CallbackStatus.PENDING,
+            "verdict": None,
+            "evidence_id": None,
+            "tries": tries,
+            "next_try_at": None if gives_up else uow.now + FIRST_PAUSE * 2 ** (tries - 1),
+            "error": getattr(error, "code", type(error).__name__),
+            "at": uow.now,
+        },
     )
 
 

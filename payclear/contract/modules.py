@@ -16,13 +16,22 @@ class Check:
     find: Callable[[Any], Sequence[dict[str, Any]]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ConsolePages:
+    """A Flask blueprint for the console, and where its entry in the navigation leads (none without a title)."""
+
+    blueprint: Any
+    title_key: str = ""
+    path: str = ""
+
+
 @dataclass(slots=True)
 class ModuleRegistry:
     """What the modules brought, in the order they were named."""
 
     ticks: list[Any] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
-    console_blueprints: list[Any] = field(default_factory=list)
+    console_blueprints: list[ConsolePages] = field(default_factory=list)
     commands: list[Any] = field(default_factory=list)
     texts: list[Path] = field(default_factory=list)
 
@@ -34,9 +43,9 @@ class ModuleRegistry:
         """Add invariants to `payclear verify`."""
         self.checks.extend(checks)
 
-    def add_console_blueprint(self, blueprint: Any) -> None:
-        """Add a Flask blueprint; it is mounted under /console and guarded by the staff session."""
-        self.console_blueprints.append(blueprint)
+    def add_console_blueprint(self, blueprint: Any, title_key: str = "", path: str = "") -> None:
+        """Add a Flask blueprint; the console mounts it guarded by the staff session and lists it in its navigation."""
+        self.console_blueprints.append(ConsolePages(blueprint, title_key, path))
 
     def add_command(self, command: Any) -> None:
         """Add a click command to `payclear`."""

@@ -59,6 +59,7 @@ def open_database(settings: Settings) -> Iterator[DatabaseAddress]:
     """
     address = configured(settings)
     if address is not None:
+        address.tell(os.environ)
         yield address
         return
     with EmbeddedServer(settings.database.state_folder) as server:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
@@ -48,6 +49,9 @@ class Xid8(UserDefinedType[int]):
     def get_col_spec(self, **_: Any) -> str:
         return "xid8"
 
+
+# Lets the comparison of models and migrations recognise the column when it reads the schema back.
+ischema_names["xid8"] = Xid8
 
 uuid_pk = Annotated[UUID, mapped_column(Uuid, primary_key=True)]
 text_pk = Annotated[str, mapped_column(Text, primary_key=True)]

@@ -43,12 +43,12 @@ class UnitOfWork:
 
     def run(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Cursor[Any]:
         """Execute one statement of a `queries` module; plans are prepared and kept by the driver."""
-        return self.driver.execute(sql, parameters)
+        return self.driver.execute(sql, parameters or None)
 
     def rows(self, row_type: type[Row], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """Execute one query and return its rows as dataclasses whose fields are the columns."""
         with self.driver.cursor(row_factory=class_row(row_type)) as cursor:
-            return cursor.execute(sql, parameters).fetchall()
+            return cursor.execute(sql, parameters or None).fetchall()
 
     def before_commit(self, name: str, act: Callable[["UnitOfWork"], None]) -> None:
         """Run `act` once just before the commit; a second registration under the same name is the same act."""

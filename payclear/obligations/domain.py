@@ -161,7 +161,9 @@ def late_surcharge(principal: Money, *, days: int, per_day: Fraction) -> Money:
 def quote_fee(lines: tuple[Line, ...], *, for_date: date) -> Quote:
     """Quote a dossier fee: the price was fixed at the filing date and does not move."""
     zero = Money(0, lines[0].amount.currency)
-    return Quote(for_date=for_date, lines=lines, late_days=0, surcharge=zero, depends_on_day=False, legal_basis="")
+    return Quote(
+        for_date=for_date, lines=lines, late_days=0, surcharge=zero, depends_on_day=False, legal_basis=""
+    )
 
 
 def quote_fine(lines: tuple[Line, ...], *, due_on: date, for_date: date, rule: SurchargeRule) -> Quote:

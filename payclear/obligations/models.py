@@ -67,7 +67,10 @@ class FineDecision(Base):
     """The document of a traffic fine. The offence is not kept here: it never leaves its agency."""
 
     __tablename__ = "fine_decision"
-    __table_args__ = (one_of("served_method", ServedMethod), CheckConstraint("due_on >= served_on", name="due_after_served"))
+    __table_args__ = (
+        one_of("served_method", ServedMethod),
+        CheckConstraint("due_on >= served_on", name="due_after_served"),
+    )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     decision_no: Mapped[str]

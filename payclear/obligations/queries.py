@@ -3,23 +3,27 @@
 _COLUMNS = """
     o.id, o.kind, o.portal_code, o.agency_code, o.document_no, o.document_on, o.principal, o.currency, o.state,
     o.version, o.created_at, f.served_on, f.due_on, f.surcharge_beneficiary_account, f.surcharge_chapter,
-    f.surcharge_sub_item
+    f.surcharge_sub_item, a.name_vi AS agency_name_vi, a.name_en AS agency_name_en
+"""
+
+_FROM = """
+    obligation o JOIN agency a ON a.code = o.agency_code LEFT JOIN fine_decision f ON f.obligation_id = o.id
 """
 
 # The obligations an order asks for, locked in id order so that two orders never wait for each other in a ring.
 LOCK = f"""
 SELECT {_COLUMNS}
-FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id
+FROM {_FROM}
 WHERE o.id = ANY(%s) ORDER BY o.id FOR NO KEY UPDATE OF o
 """
 
 FIND = f"""
-SELECT {_COLUMNS} FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id WHERE o.id = ANY(%s)
+SELECT {_COLUMNS} FROM {_FROM} WHERE o.id = ANY(%s)
 ORDER BY o.id
 """
 
 FIND_BY_DOCUMENT = f"""
-SELECT {_COLUMNS} FROM obligation o LEFT JOIN fine_decision f ON f.obligation_id = o.id
+SELECT {_COLUMNS} FROM {_FROM}
 WHERE o.kind = %s AND o.agency_code = %s AND o.document_key = %s
 """
 
@@ -57,7 +61,9 @@ INSERT INTO obligation_transition (obligation_id, version, from_state, event, to
 SELECT id, 1, NULL, 'registered', 'open', NULL, %(at)s FROM made
 """
 
-INSERT_DOSSIER = "INSERT INTO dossier (obligation_id, dossier_code, procedure_code, filed_on) VALUES (%s, %s, %s, %s)"
+INSERT_DOSSIER = (
+    "INSERT INTO dossier (obligation_id, dossier_code, procedure_code, filed_on) VALUES (%s, %s, %s, %s)"
+)
 
 INSERT_FINE = """
 INSERT INTO fine_decision (obligation_id, decision_no, decided_on, served_on, served_method, due_on,

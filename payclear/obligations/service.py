@@ -103,6 +103,8 @@ class _Row:
     surcharge_beneficiary_account: str | None
     surcharge_chapter: str | None
     surcharge_sub_item: str | None
+    agency_name_vi: str
+    agency_name_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,8 @@ class ObligationView:
     kind: ObligationKind
     portal_code: str
     agency_code: str
+    agency_name_vi: str
+    agency_name_en: str
     document_no: str
     document_on: date
     due_on: date | None
@@ -123,15 +127,24 @@ class ObligationView:
     surcharge: tuple[str, str, str] | None  # beneficiary account, chapter, sub-item
 
 
-def register(uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex) -> ObligationView:
+def register(
+    uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
+) -> ObligationView:
     """Register what one document asks; the same document with the same contents again is the same obligation.
 
     Raises InvalidInput for what can not be true, DocumentAlreadyRegistered for other contents.
     """
+    return register_once(uow, command, sealer=sealer, index=index)[0]
+
+
+def register_once(
+    uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
+) -> tuple[ObligationView, bool]:
+    """Register as `register` does; the second value says whether the obligation is new."""
     document_no, document_on = _check(uow, command)
     before = _registered_before(uow, command, document_no)
     if before is not None:
-        return before
+        return before, False
     obligation_id, obligor_id = new_uuid(), new_uuid()
     currency = command.lines[0].amount.currency
     _insert_obligor(uow, obligor_id, command, sealer=sealer, index=index)
@@ -155,7 +168,7 @@ def register(uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, in
         raise DocumentAlreadyRegistered("this document was registered at the same moment")
     _insert_document(uow, obligation_id, command.document)
     _insert_lines(uow, obligation_id, command.lines, currency)
-    return get(uow, obligation_id, portal_code=command.portal_code)
+    return get(uow, obligation_id, portal_code=command.portal_code), True
 
 
 def get(uow: UnitOfWork, obligation_id: UUID, *, portal_code: str) -> ObligationView:
@@ -243,9 +256,23 @@ def _registered_before(
     if not rows:
         return None
     existing = _with_lines(uow, rows)[0]
-    if existing.portal_code != command.portal_code or existing.lines != command.lines:
+    if existing.portal_code != command.portal_code or not _says_the_same(existing, command):
         raise DocumentAlreadyRegistered("this document is registered with other contents")
     return existing
+
+
+def _says_the_same(existing: ObligationView, command: RegisterObligation) -> bool:
+    document = command.document
+    if isinstance(document, DossierDocument):
+        return (existing.lines, existing.document_on) == (command.lines, document.filed_on)
+    due_on = fine_due_on(served_on=document.served_on, decided_on=document.decided_on)
+    surcharge = (
+        document.surcharge_beneficiary_account,
+        document.surcharge_chapter,
+        document.surcharge_sub_item,
+    )
+    known = (existing.lines, existing.document_on, existing.due_on, existing.surcharge)
+    return known == (command.lines, document.decided_on, due_on, surcharge)
 
 
 def _insert_obligor(
@@ -255,7 +282,9 @@ def _insert_obligor(
     name = sealer.seal(command.obligor_name, data_key=key, table="obligor", column="name", row=obligor_id)
     id_no = id_no_index = None
     if command.obligor_id_no:
-        id_no = sealer.seal(command.obligor_id_no, data_key=key, table="obligor", column="id_no", row=obligor_id)
+        id_no = sealer.seal(
+            command.obligor_id_no, data_key=key, table="obligor", column="id_no", row=obligor_id
+        )
         id_no_index = index.of("obligor.id_no", command.obligor_id_no)
     uow.run(
         queries.INSERT_OBLIGOR,
@@ -325,12 +354,18 @@ def _with_lines(uow: UnitOfWork, rows: list[_Row]) -> list[ObligationView]:
 def _view(row: _Row, lines: tuple[Line, ...]) -> ObligationView:
     surcharge = None
     if row.surcharge_beneficiary_account is not None:
-        surcharge = (row.surcharge_beneficiary_account, row.surcharge_chapter or "", row.surcharge_sub_item or "")
+        surcharge = (
+            row.surcharge_beneficiary_account,
+            row.surcharge_chapter or "",
+            row.surcharge_sub_item or "",
+        )
     return ObligationView(
         id=row.id,
         kind=ObligationKind(row.kind),
         portal_code=row.portal_code,
         agency_code=row.agency_code,
+        agency_name_vi=row.agency_name_vi,
+        agency_name_en=row.agency_name_en,
         document_no=row.document_no,
         document_on=row.document_on,
         due_on=row.due_on,

@@ -13,7 +13,6 @@ from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import attempt_ref, new_uuid
 from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders import queries
-from payclear.orders.announcements import announce_order
 from payclear.orders.domain import ATTEMPT_STATES, AttemptState, OrderState, next_query_at
 from payclear.orders.errors import AmountOutOfBounds, AttemptInProgress, OrderNotPayable, TooManyAttempts
 from payclear.orders.records import AttemptView, OrderView

@@ -239,9 +239,8 @@ def _not_sent(standing: Standing, evidence: Evidence) -> Verdict:
 
 
 def _undecided(standing: Standing) -> Verdict:
-    if standing.attempt_state in LIVE_STATES and standing.attempt_lapsed:
-        return Verdict(effect=Effect.DOUBTED, attempt_event="doubted")
-    return Verdict(effect=Effect.DOUBTED)
+    newly = standing.attempt_state in LIVE_STATES and standing.attempt_state is not AttemptState.IN_DOUBT
+    return Verdict(effect=Effect.DOUBTED, attempt_event="doubted" if newly and standing.attempt_lapsed else None)
 
 
 QUERY_STEPS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))

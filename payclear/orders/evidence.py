@@ -51,6 +51,7 @@ class Applied:
 
     effect: Effect
     verdict: CallbackVerdict
+    evidence_id: UUID
     order_id: UUID | None = None
     order_ref: str | None = None
     attempt_id: UUID | None = None
@@ -88,6 +89,7 @@ def apply_evidence(
     return Applied(
         effect=verdict.effect,
         verdict=_answer(verdict, order),
+        evidence_id=evidence_id,
         order_id=order.id,
         order_ref=order.order_ref,
         attempt_id=attempt.id,
@@ -102,10 +104,12 @@ def note_hint(uow: UnitOfWork, evidence: Evidence) -> Applied:
         return _keep_unmatched(uow, evidence)
     order = orders[0]
     attempt = next(a for a in attempts_of(uow, order.id) if a.attempt_ref == evidence.attempt_ref)
-    _write(uow, order, attempt, evidence, Verdict(effect=Effect.NOTED, asks_again=attempt.is_live), rank=-1)
+    verdict = Verdict(effect=Effect.NOTED, asks_again=attempt.is_live)
+    evidence_id = _write(uow, order, attempt, evidence, verdict, rank=-1)
     return Applied(
         effect=Effect.NOTED,
         verdict=CallbackVerdict.ACCEPTED,
+        evidence_id=evidence_id,
         order_id=order.id,
         order_ref=order.order_ref,
         attempt_id=attempt.id,
@@ -242,8 +246,13 @@ def _open_case(
 
 
 def _keep_unmatched(uow: UnitOfWork, evidence: Evidence) -> Applied:
-    uow.run(queries.KEEP_UNMATCHED, _evidence_values(uow, evidence))
-    return Applied(effect=Effect.UNMATCHED, verdict=CallbackVerdict.ORDER_NOT_FOUND)
+    values = _evidence_values(uow, evidence)
+    uow.run(queries.KEEP_UNMATCHED, values)
+    return Applied(
+        effect=Effect.UNMATCHED,
+        verdict=CallbackVerdict.ORDER_NOT_FOUND,
+        evidence_id=values["evidence_id"],
+    )
 
 
 def _evidence_values(uow: UnitOfWork, evidence: Evidence) -> dict:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.contract.outcomes import EvidenceSource, Outcome
@@ -159,7 +159,7 @@ class PaymentEvidence(Base):
     outcome: Mapped[str]
     effect: Mapped[str]
     provider_ref: Mapped[str | None]
-    amount: Mapped[int | None]
+    amount: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
     merchant_account: Mapped[str | None]
     paid_at: Mapped[datetime | None]
@@ -194,7 +194,7 @@ class SuspenseCase(Base):
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_order.id"))
     attempt_id: Mapped[UUID | None]
     evidence_id: Mapped[UUID]
-    amount: Mapped[int | None]
+    amount: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
     proposal: Mapped[str]
     opened_at: Mapped[utc]

@@ -8,7 +8,6 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from payclear.audit.service import record
-from payclear.catalogue.service import agency_names
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
 from payclear.kernel.ids import new_order_ref, new_token, new_uuid
@@ -31,7 +30,7 @@ from payclear.orders.errors import (
 from payclear.orders.records import AttemptView, DocumentView, LineView, OrderRow, OrderView
 
 _GUARDS = {
-    "uq_payment_order_portal_code": DuplicatePortalRef,
+    "uq_payment_order_portal_code_portal_ref": DuplicatePortalRef,
     "uq_payment_order_obligation_live": ObligationInOrder,
 }
 
@@ -98,7 +97,7 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
         for o, quote in zip(owed, quotes, strict=True)
         for line in quote.lines
     )
-    return _view(row, lines=lines, documents=(), attempts=())
+    return _view(row, lines=lines, documents=_documents(owed), attempts=())
 
 
 def get_order(uow: UnitOfWork, *, portal_code: str, order_ref: str) -> OrderView:
@@ -248,20 +247,23 @@ def order_lines(uow: UnitOfWork, order_id: UUID) -> tuple[LineView, ...]:
 def _complete(uow: UnitOfWork, row: OrderRow) -> OrderView:
     lines = order_lines(uow, row.id)
     owed = obligations.find_many(uow, [line.obligation_id for line in lines])
-    names = agency_names(uow, [obligation.agency_code for obligation in owed])
-    documents = tuple(
+    attempts = tuple(attempts_of(uow, row.id))
+    return _view(row, lines=lines, documents=_documents(owed), attempts=attempts)
+
+
+def _documents(owed: Sequence[ObligationView]) -> tuple[DocumentView, ...]:
+    return tuple(
         DocumentView(
             obligation_id=obligation.id,
             kind=obligation.kind,
             document_no=obligation.document_no,
             document_on=obligation.document_on,
             agency_code=obligation.agency_code,
-            agency_name_vi=names[obligation.agency_code][0],
-            agency_name_en=names[obligation.agency_code][1],
+            agency_name_vi=obligation.agency_name_vi,
+            agency_name_en=obligation.agency_name_en,
         )
         for obligation in owed
     )
-    return _view(row, lines=lines, documents=documents, attempts=tuple(attempts_of(uow, row.id)))
 
 
 def _view(

@@ -1,0 +1,132 @@
+"""Puts together what the configuration names: adapters, plug-in modules, subscribers of facts, the clock's ticks.
+
+Every process role starts here; `app` adds the web to it, `processes` the worker and the scheduler.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+import payclear.audit.jobs
+import payclear.callbacks.jobs
+import payclear.jobs.housekeeping
+import payclear.orders.jobs
+import payclear.receipts.jobs
+import payclear.webhooks.jobs  # noqa: F401  (jobs are declared when their module is imported)
+from payclear.contract.messages import Account
+from payclear.contract.modules import Module, ModuleRegistry
+from payclear.contract.provider import Provider
+from payclear.contract.registry import ProviderLine, ProviderRegistry
+from payclear.db.engine import make_engine
+from payclear.db.uow import Database
+from payclear.i18n.texts import register_texts
+from payclear.jobs.clock import Tick
+from payclear.kernel.clock import Clock, SystemClock
+from payclear.kernel.problems import OperatorProblem
+from payclear.kernel.settings import Settings
+from payclear.receipts import handlers as receipts
+from payclear.runtime import Runtime, install
+from payclear.security.blind_index import BlindIndex
+from payclear.security.sealed import Sealer
+from payclear.webhooks import handlers as webhooks
+
+
+class ConfigurationRefused(OperatorProblem):
+    """A provider account or module is named that can not work; a plain sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """One process, put together."""
+
+    runtime: Runtime
+    modules: ModuleRegistry
+
+    @property
+    def ticks(self) -> list[Tick]:
+        """Every periodic job, the core's first."""
+        return [*core_ticks(self.runtime.settings), *self.modules.ticks]
+
+
+def assemble(runtime: Runtime) -> Assembly:
+    """Install the tools of this process, subscribe those who listen, and load the modules."""
+    install(runtime)
+    webhooks.register()
+    receipts.register()
+    return Assembly(runtime, load_modules(runtime.settings))
+
+
+def core_ticks(settings: Settings) -> list[Tick]:
+    """The periodic jobs of the core with their periods from the settings."""
+    every = settings.scheduler
+    return [
+        Tick(job="orders.query_due", every_s=every.query_every_s),
+        Tick(job="orders.expire_due", every_s=every.expire_every_s),
+        Tick(job="callbacks.retry_due", every_s=every.drain_every_s),
+        Tick(job="webhooks.drain", every_s=every.drain_every_s),
+        Tick(job="receipts.issue", every_s=every.drain_every_s),
+        Tick(job="audit.seal", every_s=every.seal_every_s),
+        Tick(job="jobs.tidy", at=("03:30",)),
+    ]
+
+
+def make_runtime(settings: Settings, *, url: str, clock: Clock | None = None) -> Runtime:
+    """Make the tools of one process for a database address."""
+    chosen = clock or SystemClock()
+    return Runtime(
+        settings=settings,
+        clock=chosen,
+        database=Database(make_engine(url, settings), chosen),
+        providers=load_providers(settings),
+        sealer=Sealer(settings.security.seal_keys, settings.security.seal_active),
+        blind_index=BlindIndex(settings.security.index_secret),
+    )
+
+
+def load_providers(settings: Settings) -> ProviderRegistry:
+    """Find the adapter of every enabled account; raises ConfigurationRefused with every problem at once."""
+    adapters = {entry.name: entry for entry in entry_points(group="payclear.providers")}
+    lines: dict[str, ProviderLine] = {}
+    problems: list[str] = []
+    for code, named in settings.provider_accounts.items():
+        if not named.enabled:
+            continue
+        entry = adapters.get(named.adapter)
+        if entry is None:
+            problems.append(f"Provider account {code} names the adapter {named.adapter}: none is installed.")
+            continue
+        provider: Provider = entry.load()
+        account = Account(
+            code=code,
+            adapter=named.adapter,
+            name_vi=named.name_vi,
+            name_en=named.name_en,
+            options=named.options,
+            secrets=named.secrets,
+        )
+        problems += provider.account_problems(account)
+        lines[code] = ProviderLine(
+            account=account,
+            provider=provider,
+            cut_off=named.cut_off,
+            grace_business_days=named.grace_business_days,
+        )
+    if problems:
+        raise ConfigurationRefused(" ".join(problems))
+    return ProviderRegistry(lines)
+
+
+@cache
+def _modules() -> tuple[Module, ...]:
+    found = sorted(entry_points(group="payclear.modules"), key=lambda entry: entry.name)
+    return tuple(entry.load() for entry in found)
+
+
+def load_modules(settings: Settings) -> ModuleRegistry:
+    """Let every installed module add what it brings."""
+    registry = ModuleRegistry()
+    for module in _modules():
+        module.register(registry, settings)
+    for path in registry.texts:
+        register_texts(path)
+    return registry

@@ -1,0 +1,76 @@
+"""Reads reference data from TOML files and puts it into the catalogue; the same file again changes nothing."""
+
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from payclear.catalogue.models import Agency, BeneficiaryAccount, CalendarDay, Rate
+from payclear.db.base import Base
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.problems import OperatorProblem
+
+_TABLES: dict[str, type[Base]] = {
+    "agency": Agency,
+    "beneficiary_account": BeneficiaryAccount,
+    "rate": Rate,
+    "calendar_day": CalendarDay,
+}
+_ABSENT = {"valid_to": None, "bank_bin": None, "treasury_unit": None, "institution": ""}
+
+
+class CatalogueRefused(OperatorProblem):
+    """A catalogue file can not be used; a plain sentence."""
+
+
+def load_catalogue(uow: UnitOfWork, path: Path) -> int:
+    """Insert or update every row of a file; returns how many rows it names. Raises CatalogueRefused."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogueRefused(f"The catalogue file {path} can not be read: {error}.") from error
+    rows = [*_rows(path, data), *_spread(data.get("calendar_range", []))]
+    for row in rows:
+        uow.session.merge(row)
+    uow.session.flush()
+    return len(rows)
+
+
+def _rows(path: Path, data: dict[str, Any]) -> list[Base]:
+    rows: list[Base] = []
+    for name, values in data.items():
+        if name == "calendar_range":
+            continue
+        model = _TABLES.get(name)
+        if model is None:
+            raise CatalogueRefused(f"The catalogue file {path} has a table {name} that is not known.")
+        rows += [_row(path, model, value) for value in values]
+    return rows
+
+
+def _row(path: Path, model: type[Base], value: dict[str, Any]) -> Base:
+    columns = {column.key for column in model.__mapper__.columns}
+    unknown = set(value) - columns
+    missing = columns - set(value) - set(_ABSENT)
+    if unknown or missing:
+        wrong = ", ".join(sorted(unknown | missing))
+        raise CatalogueRefused(f"The catalogue file {path} has a row of {model.__tablename__} wrong in: {wrong}.")
+    return model(**{name: _ABSENT[name] for name in _ABSENT if name in columns} | value)
+
+
+def _spread(ranges: list[dict[str, Any]]) -> list[Base]:
+    days: list[Base] = []
+    for value in ranges:
+        on: date = value["from_date"]
+        while on <= value["to_date"]:
+            days.append(
+                CalendarDay(
+                    institution=value.get("institution", ""),
+                    on_date=on,
+                    kind=value["kind"],
+                    name_vi=value["name_vi"],
+                    legal_basis=value["legal_basis"],
+                )
+            )
+            on += timedelta(days=1)
+    return days

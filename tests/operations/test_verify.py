@@ -1,0 +1,169 @@
+"""Each invariant turns red when, and only when, somebody plants its violation past every guard."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from payclear.assembly import load_modules
+from payclear.callbacks.service import receive
+from payclear.contract.outcomes import EvidenceSource, Outcome
+from payclear.operations.verify import report, verify
+from payclear.orders.service import cancel_order
+from payclear.receipts.service import issue_waiting
+from payclear.webhooks.service import register_endpoint
+from tests.callbacks.vnpay_messages import ipn
+from tests.database import TestServer
+from tests.scenes import Scene
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A violation as SQL, and how to undo what emptying the tables does not."""
+
+    invariant: str
+    sql: str
+    undo: str = ""
+    also: tuple[str, ...] = ()
+
+
+PLANTS = [
+    Plant("INV-01", "UPDATE posting SET amount = amount + 1 WHERE side = 'C'", also=("INV-02",)),
+    Plant(
+        "INV-02",
+        "INSERT INTO posting (entry_id, line_no, account_code, side, amount, currency, provider_account)"
+        " SELECT id, 99, 'suspense', 'D', 7, 'VND', provider_account FROM journal_entry LIMIT 1",
+        also=("INV-01",),
+    ),
+    Plant(
+        "INV-03",
+        "ALTER TABLE posting DISABLE TRIGGER posting_append_only",
+        "ALTER TABLE posting ENABLE TRIGGER posting_append_only",
+    ),
+    Plant("INV-03", "GRANT DELETE ON event TO payclear_app", "REVOKE DELETE ON event FROM payclear_app"),
+    Plant(
+        "INV-04",
+        "UPDATE payment_attempt SET provider_ref = (SELECT min(provider_ref) FROM payment_attempt"
+        " WHERE state = 'succeeded') WHERE state = 'surplus'",
+    ),
+    Plant("INV-05", "DELETE FROM posting; DELETE FROM journal_entry", also=("INV-23",)),
+    Plant("INV-05", "UPDATE obligation SET state = 'open' WHERE state = 'paid'", also=("INV-08",)),
+    Plant("INV-07", "UPDATE payment_attempt SET next_query_at = now() + interval '3 days' WHERE state = 'sent'"),
+    Plant("INV-08", "UPDATE order_transition SET event = 'wished' WHERE event = 'paid'"),
+    Plant("INV-08", "UPDATE payment_order SET version = 9 WHERE state = 'cancelled'"),
+    Plant(
+        "INV-09",
+        "INSERT INTO idempotency_key VALUES ('demoportal', 'k', '', 201, 'application/json', NULL,"
+        " '{\"order_ref\": \"PCGONE\"}', now())",
+    ),
+    Plant("INV-10", "DELETE FROM webhook_delivery"),
+    Plant("INV-11", "UPDATE webhook_delivery SET state = 'delivered'"),
+    Plant(
+        "INV-12",
+        "INSERT INTO webhook_attempt (delivery_id, number, sent_at, duration_ms, status, body_hash)"
+        " SELECT id, 1, now(), 5, 200, 'other' FROM webhook_delivery LIMIT 1",
+    ),
+    Plant("INV-13", "UPDATE event SET sequence = 7 WHERE sequence = 2"),
+    Plant("INV-14", "DELETE FROM callback_processing", also=("INV-15",)),
+    Plant("INV-15", "UPDATE callback_processing SET evidence_id = NULL"),
+    Plant(
+        "INV-16",
+        "INSERT INTO payment_evidence (id, attempt_id, provider_account, attempt_ref, source, outcome, effect, amount,"
+        " currency, recorded_at) SELECT gen_random_uuid(), attempt_id, provider_account, attempt_ref, 'status_query',"
+        " outcome, effect, amount, currency, now() FROM payment_evidence WHERE effect = 'captured'",
+    ),
+    Plant("INV-17", "UPDATE payment_evidence SET amount = amount + 1 WHERE effect = 'captured'"),
+    Plant("INV-17", "DELETE FROM suspense_case"),
+    Plant(
+        "INV-18",
+        "WITH e AS (INSERT INTO journal_entry (id, template, natural_key, provider_account, order_id, business_on,"
+        " recorded_at) SELECT gen_random_uuid(), 'refund_sent', 'r' || id, 'vnpay-demo', id, '2026-11-21', now()"
+        " FROM payment_order WHERE state = 'paid' RETURNING id)"
+        " INSERT INTO posting (entry_id, line_no, account_code, side, amount, currency, provider_account)"
+        " SELECT id, n, CASE n WHEN 1 THEN 'refund_payable' ELSE 'provider_receivable' END,"
+        " CASE n WHEN 1 THEN 'D' ELSE 'C' END, 900000000, 'VND', 'vnpay-demo' FROM e, generate_series(1, 2) n",
+        also=("INV-23",),
+    ),
+    Plant(
+        "INV-25",
+        "CREATE TABLE local_time (at timestamp without time zone)",
+        "DROP TABLE local_time",
+    ),
+    Plant(
+        "INV-29",
+        "ALTER TABLE job_period DROP CONSTRAINT pk_job_period;"
+        " INSERT INTO job_period VALUES ('j', 'p', 'a', now()), ('j', 'p', 'b', now())",
+        "DELETE FROM job_period; ALTER TABLE job_period ADD CONSTRAINT pk_job_period PRIMARY KEY (job, period)",
+    ),
+    Plant(
+        "INV-30",
+        "ALTER TABLE obligation DROP CONSTRAINT ck_obligation_principal_in_range;"
+        " UPDATE obligation SET principal = -5",
+        "UPDATE obligation SET principal = 5; ALTER TABLE obligation ADD CONSTRAINT ck_obligation_principal_in_range"
+        " CHECK (principal > 0 AND principal <= 1000000000000000)",
+    ),
+]
+
+
+@pytest.fixture
+def busy(scene: Scene) -> Scene:
+    """A province after a busy hour: paid, refused, doubled, cancelled and live orders, and a subscribed portal."""
+    with scene.runtime.database.begin() as uow:
+        types = ["payment_order.paid", "payment_order.cancelled"]
+        register_endpoint(uow, scene.runtime.sealer, scene.portal_code, "https://portal.example/hooks", types)
+        uow.commit()
+    scene.runtime.clock.advance(timedelta(seconds=1))
+    pay_by_callback(scene)
+    doubled = scene.order()
+    first = scene.attempt(doubled)
+    scene.apply(scene.evidence(first, Outcome.REJECTED, source=EvidenceSource.STATUS_QUERY))
+    scene.apply(scene.evidence(scene.attempt(doubled), source=EvidenceSource.STATUS_QUERY))
+    scene.apply(scene.evidence(first, source=EvidenceSource.STATEMENT))
+    cancelled = scene.order()
+    with scene.runtime.database.begin() as uow:
+        cancel_order(uow, portal_code=scene.portal_code, order_ref=cancelled.order_ref, actor="key-1")
+        uow.commit()
+    scene.attempt(scene.order())
+    with scene.runtime.database.begin() as uow:
+        issue_waiting(uow)
+        uow.commit()
+    return scene
+
+
+def pay_by_callback(scene: Scene) -> None:
+    attempt = scene.attempt(scene.order())
+    answer = receive(scene.runtime, "vnpay-demo", ipn(scene.runtime, attempt))
+    assert b'"00"' in answer.body
+
+
+def broken(scene: Scene) -> set[str]:
+    checks = load_modules(scene.runtime.settings).checks
+    return {f.check.id for f in verify(scene.runtime.database, checks) if not f.holds}
+
+
+def test_everything_holds_after_a_busy_hour(busy: Scene) -> None:
+    checks = load_modules(busy.runtime.settings).checks
+    findings = verify(busy.runtime.database, checks)
+    assert not any(not finding.holds for finding in findings), report(findings)
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: f"{plant.invariant}: {plant.sql[:40]}")
+def test_planted_violation_turns_its_invariant_red(busy: Scene, postgres: TestServer, plant: Plant) -> None:
+    with postgres.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(plant.sql)
+    try:
+        assert broken(busy) == {plant.invariant, *plant.also}
+    finally:
+        with postgres.superuser() as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(plant.undo or "SELECT 1")
+
+
+def test_report_names_the_broken_invariant_and_its_rows(busy: Scene, postgres: TestServer) -> None:
+    with postgres.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM suspense_case")
+    lines = report(verify(busy.runtime.database))
+    assert any(line.startswith("INV-17") and "BROKEN" in line for line in lines)
+    assert any("surplus without a case" in line for line in lines)
