@@ -65,7 +65,7 @@ def check_url(url: str, *, allow_insecure_host: str = "") -> Target:
         raise OutboundRefused("the URL holds characters that do not belong there")
     try:
         parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme, 0)
     except ValueError as error:
         raise OutboundRefused("the URL can not be read") from error
     if "@" in parts.netloc or not parts.hostname or not _HOST.fullmatch(_bare_host(parts)):

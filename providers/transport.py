@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request under way in this thread: what the connection classes must know, and what they found out."""
+    """One request under way in this thread: what its connection must know, and what it found out."""
 
     target: Target
     deadline: float
@@ -339,6 +339,6 @@ def _reason(error: BaseException) -> str:
         seen.append(type(step).__name__)
         inner = [arg for arg in step.args if isinstance(arg, BaseException)]
         step = inner[0] if inner else (getattr(step, "reason", None) or step.__cause__ or step.__context__)
-        if not isinstance(step, BaseException):
+        if not isinstance(step, BaseException) or isinstance(step, _Failed):
             step = None
     return seen[-1] if seen else "unknown"

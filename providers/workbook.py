@@ -1,7 +1,8 @@
 """Reads one sheet of an untrusted .xlsx: a guard over the zip and its XML, then python-calamine.
 
-Called by the statement parsers of adapters. calamine lays a sheet out as a full rectangle, so two cells far
-apart in a file of 6 kB would abort the process for want of memory: the guard refuses what it can not lay out.
+Called by the statement parsers of adapters. calamine reserves memory for what a file claims and lays a sheet
+out as a full rectangle: two cells far apart in a file of 6 kB would abort the process for want of memory. The
+guard refuses what can not be laid out.
 """
 
 import io
@@ -29,8 +30,11 @@ _OUT_OF_BOUNDS = re.compile(
     rb"<(?:\w+:)?(?:c|row)\b[^<]*?\br\s*=\s*[\"']"
     rb"(?:[A-Za-z]{3}|[B-Zb-z][A-Za-z]|[A-Za-z]{0,2}0*(?:[3-9][0-9]{5}|[0-9]{7}))"
 )
+# A table of texts that claims ten million entries or more: the reader reserves memory for as many.
+_OVERSTATED = re.compile(rb"<(?:\w+:)?sst\b[^<]*?ount\s*=\s*[\"'][^\"'<]*?[0-9]{8}")
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)[\"']")
-_XML = (".xml", ".rels", ".vml")
+_HEAD = 4_096
+_STRETCH_MAX = 1 << 20
 
 
 class NotAWorkbook(ValueError):
@@ -94,36 +98,41 @@ def _check_entry(package: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: int) 
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotAWorkbook("a part is packed in an unusual way")
     limit = min(budget, ENTRY_BYTES_MAX, max(RATIO_FREE_BYTES, entry.compress_size * RATIO_MAX))
-    is_xml = entry.filename.lower().endswith(_XML)
     size = 0
     tail = b""
     with package.open(entry) as stream:  # reads to the end, where the zip module compares the checksum
-        while chunk := stream.read(_CHUNK):
-            if size == 0:
-                _check_beginning(chunk, is_xml)
+        chunk = stream.read(_HEAD)
+        _check_head(chunk)
+        while chunk:
             size += len(chunk)
             if size > limit:
                 raise NotAWorkbook("a part unpacks to more than it may")
-            if is_xml:
-                tail = _check_xml(tail + chunk)
+            tail = _check_markup(tail + chunk)
+            chunk = stream.read(_CHUNK)
     return size
 
 
-def _check_beginning(chunk: bytes, is_xml: bool) -> None:
-    if chunk.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+def _check_head(head: bytes) -> None:
+    """Check how a part begins, whatever its name: the reader goes by references, not by names."""
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         raise NotAWorkbook("a zip within the zip")
-    declared = _ENCODING.search(chunk[:200]) if is_xml else None
-    if declared and declared.group(1).lower() not in (b"utf-8", b"us-ascii"):
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
         raise NotAWorkbook("a part is not UTF-8")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml"):
+        declared = _ENCODING.search(head)
+        if b"?>" not in head or (declared and declared.group(1).lower() not in (b"utf-8", b"us-ascii")):
+            raise NotAWorkbook("a part is not UTF-8")
 
 
-def _check_xml(window: bytes) -> bytes:
-    """Check one stretch of XML; returns what a tag cut at its end needs to be seen with the next stretch."""
-    if b"\0" in window:
-        raise NotAWorkbook("a part is not UTF-8")
+def _check_markup(window: bytes) -> bytes:
+    """Check one stretch of a part; returns its last tag, to be seen whole with the next stretch."""
     if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
         raise NotAWorkbook("a part declares entities")
     if _OUT_OF_BOUNDS.search(window):
         raise NotAWorkbook("a cell lies beyond the rows or columns of a statement")
+    if b"sst" in window and _OVERSTATED.search(window):
+        raise NotAWorkbook("a part claims more texts than a statement can hold")
     cut = window.rfind(b"<")
-    return window[cut:] if cut >= 0 and len(window) - cut <= 4_096 else b""
+    if cut >= 0 and len(window) - cut > _STRETCH_MAX:
+        raise NotAWorkbook("a part holds too long a stretch without a tag")
+    return window[cut:] if cut >= 0 else b""

@@ -29,9 +29,17 @@ def active_keys(account: Account) -> dict[str, Secret]:
 class SandboxClient:
     """Speaks to the sandbox for one account at a time; keeps nothing between calls."""
 
-    def __init__(self, transport: Transport | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        *,
+        statements: Transport | None = None,
+    ) -> None:
         self._transport = transport or Transport()
-        self._statements = Transport(read_timeout_s=30.0, total_deadline_s=120.0, body_limit=STATEMENT_LIMIT)
+        self._statements = statements or Transport(
+            read_timeout_s=30.0, total_deadline_s=120.0, body_limit=STATEMENT_LIMIT
+        )
         self._clock = clock or SystemClock()
 
     def call(self, account: Account, path: str, operation: str, fields: Mapping[str, Any]) -> dict[str, Any]:

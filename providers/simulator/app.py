@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from payclear.kernel.clock import Clock, SystemClock
@@ -17,6 +17,8 @@ from providers.simulator.sandbox import SandboxPayments
 from providers.simulator.settings import SimulatorSettings
 from providers.simulator.truth import Truth
 from providers.simulator.vnpay_payments import VnpayPayments
+
+LATEST_SHOWN = 20
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -78,6 +80,11 @@ def create_simulator(
     app.register_blueprint(vnpay.blueprint(vnpay_payments, stopping))
     app.register_blueprint(sandbox.blueprint(sandbox_payments, stopping))
     app.register_blueprint(control.blueprint(vnpay_payments, sandbox_payments))
+
+    @app.get("/")
+    def index() -> str:
+        payments = truth.settled_on(None)[-LATEST_SHOWN:]
+        return render_template("index.html", payments=payments, callbacks=truth.callbacks()[-LATEST_SHOWN:])
 
     @app.get("/health")
     def health() -> dict[str, str]:

@@ -102,9 +102,10 @@ def _signed_headers(delivery: Delivery, stamp: str) -> dict[str, str]:
 
 
 def _request(delivery: Delivery, headers: dict[str, str], timeout_s: float) -> tuple[int, bytes]:
-    """Send what is in the queue, byte for byte: an HTTP library that tidies URLs would spoil a signed query."""
+    """Send what is in the queue, byte for byte: a library that tidies URLs would spoil a signed query."""
     parts = urlsplit(delivery.url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     with contextlib.closing(kind(parts.netloc, timeout=timeout_s)) as connection:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(delivery.method, target, body=delivery.body or None, headers=headers)

@@ -59,7 +59,7 @@ def lines_of_day(truth: Truth, provider: str, on: date) -> list[Line]:
         )
         for refund in truth.refunds_on(on, provider)
     ]
-    return sorted(lines, key=lambda line: (line.at, line.provider_ref))
+    return sorted(lines, key=lambda line: (line.at, line.kind, line.provider_ref))
 
 
 def statement_of_day(truth: Truth, provider: str, on: date) -> StatementDay:

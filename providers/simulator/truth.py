@@ -41,7 +41,7 @@ _FIRST_NUMBER = 14_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One attempt as the provider knows it. `status`: opened, paid or failed; times are seconds since 1970."""
+    """One attempt as the provider knows it. `status`: opened, paid, failed; times are Unix seconds."""
 
     provider: str
     attempt_ref: str
@@ -307,7 +307,8 @@ class Truth:
     def faults(self, provider: str, attempt_ref: str) -> list[str]:
         """The faults of an attempt: its own, else the default."""
         rows = self._rows(
-            "SELECT faults FROM fault WHERE provider = ? AND attempt_ref IN (?, '*') ORDER BY attempt_ref = '*'",
+            "SELECT faults FROM fault WHERE provider = ? AND attempt_ref IN (?, '*')"
+            " ORDER BY attempt_ref = '*'",
             (provider, attempt_ref),
         )
         found: list[str] = json.loads(rows[0]["faults"]) if rows else []

@@ -1,4 +1,4 @@
-"""VNPAY's side of the signatures, written apart from the adapter so that one mistake does not hide another."""
+"""VNPAY's side of the signatures, written apart from the adapter so that no mistake hides another."""
 
 import hashlib
 import hmac

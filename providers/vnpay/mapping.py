@@ -213,7 +213,7 @@ def form_encode(text: str) -> str:
 
 
 def canonical_query(fields: Mapping[str, str]) -> str:
-    """The string that is signed, and the query string itself: filled fields, sorted, form-encoded, no hash."""
+    """The string that is signed and sent as query string: filled fields, sorted, form-encoded, no hash."""
     return "&".join(
         f"{form_encode(name)}={form_encode(value)}"
         for name, value in sorted(fields.items())

@@ -106,7 +106,7 @@ def parse(content: bytes) -> ParsedStatement:
 
 @lru_cache(maxsize=512)
 def plain(text: str) -> str:
-    """A text without accents, in capitals, words apart by one space: how headers and statuses are compared."""
+    """A text without accents, in capitals, single-spaced: how headers and statuses are compared."""
     decomposed = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(letters.upper().split())
