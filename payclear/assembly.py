@@ -105,6 +105,8 @@ def load_providers(settings: Settings) -> ProviderRegistry:
             secrets=named.secrets,
         )
         problems += provider.account_problems(account)
+        if settings.is_production and account.options.get("allow_insecure_host"):
+            problems.append(f"Provider account {code} may not reach an insecure host in production.")
         lines[code] = ProviderLine(
             account=account,
             provider=provider,

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -175,10 +176,26 @@ def states(markdown: bool) -> None:
 
 
 @main.command()
+@click.argument("folder", default="docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def docs(folder: Path) -> None:
+    """Write the pages of docs/ that come from the code: settings, errors, events, drawn states."""
+    import os
+
+    from payclear.assembly import load_modules
+    from payclear.operations.docs_pages import write_pages
+
+    import_domains()
+    load_modules(load_settings())
+    changed = write_pages(folder, default_config_dir(os.environ))
+    for path in changed:
+        click.echo(f"{path} is written anew.")
+    if not changed:
+        click.echo("Every page is up to date.")
+
+
+@main.command()
 def forget() -> None:
     """Forget all data of the embedded database and the demonstration (make clean)."""
-    from pathlib import Path
-
     from payclear.db.embedded import EmbeddedServer
 
     folder = Path(load_settings().database.state_folder).resolve()

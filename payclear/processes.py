@@ -12,6 +12,7 @@ from payclear.assembly import assemble
 from payclear.jobs.clock import fire, missed_today, schedule
 from payclear.jobs.housekeeping import rescue_stalled
 from payclear.jobs.queue import app
+from payclear.kernel.logs import install_logging
 from payclear.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ RESCUE_EVERY_S = 10
 
 def run_worker(runtime: Runtime) -> None:
     """Take jobs until a signal says stop; jobs in hand are finished first."""
+    _log(runtime)
     assemble(runtime)
     settings = runtime.settings.worker
     url = runtime.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -43,6 +45,7 @@ def run_worker(runtime: Runtime) -> None:
 
 def run_scheduler(runtime: Runtime) -> None:
     """Fire every tick until a signal says stop; daily times of today that passed while nobody was here are made up."""
+    _log(runtime)
     ticks = assemble(runtime).ticks
     database = runtime.database
     stop = threading.Event()
@@ -56,3 +59,9 @@ def run_scheduler(runtime: Runtime) -> None:
     scheduler.start()
     stop.wait()
     scheduler.shutdown(wait=True)
+
+
+def _log(runtime: Runtime) -> None:
+    install_logging(level=runtime.settings.logging.level, form=runtime.settings.logging.format)
+    for library in ("procrastinate", "apscheduler"):  # each run of a job leaves a record of ours already
+        logging.getLogger(library).setLevel(logging.WARNING)

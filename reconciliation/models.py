@@ -24,7 +24,9 @@ class ReconciliationRun(Base):
 
     __tablename__ = "reconciliation_run"
     __table_args__ = (
-        UniqueConstraint("provider_account", "business_on", "statement_id", postgresql_nulls_not_distinct=True),
+        UniqueConstraint(
+            "provider_account", "business_on", "statement_id", postgresql_nulls_not_distinct=True
+        ),
         one_of("step", Step),
         one_of("verdict", Verdict),
         one_of("hold", Hold),
@@ -68,7 +70,9 @@ class ReconciliationMatch(Base):
 
     __tablename__ = "reconciliation_match"
     __table_args__ = (
-        ForeignKeyConstraint(["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]),
+        ForeignKeyConstraint(
+            ["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]
+        ),
         UniqueConstraint("attempt_id"),
         one_of("stage", Stage),
         positive_amount(),

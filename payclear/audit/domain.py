@@ -38,7 +38,7 @@ class Seal:
 
 
 def require_plain(facts: dict[str, Any]) -> None:
-    """Raise TypeError unless every fact is a text, a whole number, a truth value, nothing, or a list of these."""
+    """Raise TypeError unless each fact is a text, a whole number, a truth value, None, or a list of these."""
     for name, value in facts.items():
         for each in value if isinstance(value, list | tuple) else (value,):
             if each is not None and not isinstance(each, str | int | bool):

@@ -51,9 +51,11 @@ SELECT s.sequence, s.entry_id, s.entry_hash, s.chain_hash, e.recorded_at, e.acto
  ORDER BY s.sequence
 """
 
-CHECKPOINTS = "SELECT sequence, chain_hash, key_id, signature, signed_at FROM audit_checkpoint ORDER BY sequence"
+CHECKPOINTS = (
+    "SELECT sequence, chain_hash, key_id, signature, signed_at FROM audit_checkpoint ORDER BY sequence"
+)
 
-# A service that was stopped leaves a short tail unsealed: that is no fault. What the sequencer passed over is.
+# A stopped service leaves a short tail unsealed: that is no fault. What the sequencer passed over is.
 PASSED_OVER = """
 SELECT e.id FROM audit_entry e
  WHERE e.recorded_at < COALESCE((SELECT max(sealed_at) FROM audit_seal), %(now)s) - %(age)s

@@ -95,8 +95,8 @@ def _kind(order: OrderView, *, now: datetime, attempts_max: int, last_call: time
         return PageKind.PAID
     live = order.live_attempt
     if live is not None:
-        can_go_on = live.state == AttemptState.SENT and live.redirect_url and now < live.expires_at
-        return PageKind.CONTINUE if can_go_on else PageKind.CONFIRMING
+        is_there = live.state == AttemptState.SENT and is_web_address(live.redirect_url)
+        return PageKind.CONTINUE if is_there and now < live.expires_at else PageKind.CONFIRMING
     # Money that waits for a decision must not be paid a second time, whatever became of the order.
     if any(attempt.state == AttemptState.SURPLUS for attempt in order.attempts):
         return PageKind.REVIEW
@@ -115,6 +115,17 @@ def _last_refused(order: OrderView) -> AttemptView | None:
     last = order.attempts[-1] if order.attempts else None
     is_refused = last is not None and last.state in (AttemptState.FAILED, AttemptState.EXPIRED)
     return last if is_refused else None
+
+
+def subject_of(order: OrderView) -> str:
+    """What the order is about, for the heading: one kind of obligation, or `mixed`."""
+    kinds = {document.kind for document in order.documents}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def is_web_address(url: str | None) -> bool:
+    """Whether a provider's address is one that a page may link to."""
+    return url is not None and url.startswith(("https://", "http://"))
 
 
 def offers_for(amount: Money, lines: Iterable[ProviderLine]) -> tuple[Offer, ...]:

@@ -11,7 +11,7 @@ import segno
 from flask import Blueprint, Response, current_app, redirect, request
 
 from payclear.checkout import service
-from payclear.checkout.domain import PageKind, Standing, offers_for, return_link
+from payclear.checkout.domain import PageKind, Standing, offers_for, return_link, subject_of
 from payclear.contract.messages import InboundRequest
 from payclear.contract.registry import ProviderLine
 from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
@@ -20,6 +20,8 @@ from payclear.http.html import answer_errors_with_pages, locale_of, render
 from payclear.http.rate_limits import Limit, is_allowed, require_rate
 from payclear.i18n.locales import Locale
 from payclear.kernel import payment_code
+from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
+from payclear.obligations.domain import LineType
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.records import OrderView
 from payclear.orders.service import get_by_token
@@ -89,6 +91,7 @@ def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -
     if standing.kind is PageKind.CHOOSE:
         allow_form_targets(_targets(runtime))
     pay_url = _public_url(runtime) + service.page_path(order.pay_token, locale)
+    last_moment = order.expires_at - timedelta(microseconds=1)
     return render(
         "checkout/order.html",
         locale=locale,
@@ -104,7 +107,10 @@ def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -
         csrf_token=_form_token(runtime, order.pay_token),
         return_link=return_link(order),
         refresh_s=REFRESH_S if standing.is_waiting else 0,
-        last_day=order.expires_at - timedelta(microseconds=1),
+        subject=subject_of(order),
+        has_surcharge=any(line.type == LineType.LATE_SURCHARGE for line in order.lines),
+        ends_with_day=vietnam_midnight_after(last_moment) == order.expires_at,
+        last_day=vietnam_date(last_moment),
     )
 
 

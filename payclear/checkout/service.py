@@ -6,7 +6,7 @@ become money, and never believe what a browser brings back.
 
 import logging
 
-from payclear.checkout.domain import PageKind, Standing, offers_for, standing_of
+from payclear.checkout.domain import PageKind, Standing, is_web_address, offers_for, standing_of
 from payclear.checkout.queries import ReturnedAttempt, find_returned_attempt
 from payclear.contract.errors import OutcomeUnknown, ProviderError
 from payclear.contract.messages import CheckoutRequest, CheckoutResult, InboundRequest
@@ -70,8 +70,8 @@ def start(
         callback_url=f"{public_url}/callbacks/{line.code}",
     )
     recorded = _record(runtime, attempt, _call(line, request))
-    is_open = recorded.redirect_url and recorded.is_live
-    return recorded.redirect_url if is_open and recorded.redirect_url else page
+    target = recorded.redirect_url
+    return target if target and is_web_address(target) and recorded.is_live else page
 
 
 def page_path(token: str, locale: str) -> str:
@@ -131,7 +131,7 @@ def returned_attempt(
 
 
 def settle_return(runtime: Runtime, returned: ReturnedAttempt) -> None:
-    """Ask the provider once about an attempt that is still open; a failure is logged, the query job goes on."""
+    """Ask the provider once about an attempt that is still open; after a failure the query job goes on."""
     if returned.state not in LIVE_STATES:
         return
     try:

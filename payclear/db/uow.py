@@ -3,6 +3,7 @@
 Services receive it, read and write through it, and never commit. No network call is possible while it is open.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -13,10 +14,13 @@ from psycopg.rows import class_row
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
+from payclear.db import crash
 from payclear.kernel.clock import Clock
 from payclear.kernel.phase import transaction_phase
 
 Row = TypeVar("Row")
+
+_crash_plan = crash.plan_from(os.environ)
 
 
 class UnitOfWork:
@@ -26,6 +30,7 @@ class UnitOfWork:
         self.connection = connection
         self.clock = clock
         self.now: datetime = clock.now()
+        self._place = ""
         self._session: Session | None = None
         self._before_commit: dict[str, Callable[[UnitOfWork], None]] = {}
 
@@ -61,7 +66,11 @@ class UnitOfWork:
             self._before_commit.pop(name)(self)
         if self._session is not None:
             self._session.flush()
+        if _crash_plan:
+            _crash_plan.passes(self._place, crash.BEFORE)
         self.connection.commit()
+        if _crash_plan:
+            _crash_plan.passes(self._place, crash.AFTER)
         self.now = self.clock.now()
 
     def rollback(self) -> None:
@@ -94,6 +103,8 @@ class Database:
             connection = stack.enter_context(self.engine.connect())
             connection.begin()
             work = UnitOfWork(connection, self.clock)
+            if _crash_plan:
+                work._place = crash.caller_place(3)
             try:
                 yield work
             finally:

@@ -20,7 +20,7 @@ Datum = str | int | bool | None
 class Fact:
     """Something that became true in the caller's transaction.
 
-    `sequence` counts 1..n without gaps per aggregate; `data` is flat and holds the fields the registry allows.
+    `sequence` counts 1..n without gaps per aggregate; `data` is flat and holds what the registry allows.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""Facts that were announced, with their body as the bytes that receivers see; append-only. Written only by `events`."""
+"""Facts that were announced, their body as the bytes receivers see; append-only. Written by `events`."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from payclear.db.base import Base, blob, utc, uuid_pk, xid8
 
 
 class Event(Base):
-    """One fact. `sequence` counts 1..n without gaps per `aggregate_id`; `xid` is the transaction that announced it."""
+    """One fact. `sequence` counts 1..n per `aggregate_id`; `xid` is the transaction that announced it."""
 
     __tablename__ = "event"
     __table_args__ = (UniqueConstraint("aggregate_id", "sequence"),)

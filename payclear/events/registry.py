@@ -71,7 +71,9 @@ class EventType:
         return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _order_event(status: str, meaning: str, required: tuple[str, ...], optional: tuple[str, ...]) -> EventType:
+def _order_event(
+    status: str, meaning: str, required: tuple[str, ...], optional: tuple[str, ...]
+) -> EventType:
     name = "payment_order." + {"open": "created"}.get(status, status)
     return EventType(
         name=name,
@@ -118,7 +120,7 @@ def is_event_type(name: str) -> bool:
 
 
 def require_described(fact: Fact) -> None:
-    """Raise ValueError unless a fact carries all required fields of its type and none that is not described."""
+    """Raise ValueError unless a fact carries every required field of its type and none not described."""
     kind = event_type(fact.type)
     given = fact.data.keys()
     missing, unknown = kind.required - given, given - kind.required - kind.optional

@@ -18,7 +18,7 @@ _subscribers: dict[str, list[Subscriber]] = {}
 
 
 def subscribe(event_name: str, subscriber: Subscriber) -> None:
-    """Call `subscriber` for every fact of this type, in the order of subscription; a second time is the same."""
+    """Call `subscriber` for every fact of this type, in order of subscription; twice is the same."""
     subscribers = _subscribers.setdefault(event_type(event_name).name, [])
     if subscriber not in subscribers:
         subscribers.append(subscriber)

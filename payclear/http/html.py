@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, make_response, render_template, request
+from flask import Blueprint, Flask, Response, g, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from payclear.http.statuses import STATUS_OF
+from payclear.http.statuses import STATUS_OF, is_database_away
 from payclear.i18n.amounts import format_amount
 from payclear.i18n.dates import format_date, format_datetime
 from payclear.i18n.locales import LOCALES, Locale
@@ -75,6 +75,9 @@ def answer_errors_with_pages(blueprint: Blueprint, *, locale: Callable[[], Local
 
     @blueprint.errorhandler(Exception)
     def failed(error: Exception) -> Response:
+        if is_database_away(error):
+            log.warning("pages.unavailable", exc_info=error, extra={"path_rule": str(request.url_rule)})
+            return error_page(503, locale=locale(), retry_after_s=5)
         log.exception("pages.failed", extra={"path_rule": str(request.url_rule)})
         return error_page(500, locale=locale())
 
@@ -84,6 +87,7 @@ def install_html(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = asset
+    app.context_processor(lambda: _tools(g.get("locale") or locale_of()))
 
 
 @cache

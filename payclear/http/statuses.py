@@ -1,5 +1,9 @@
 """The HTTP status of each category of refusal; read by the JSON and the HTML side of `http` only."""
 
+from psycopg import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
 from payclear.kernel.errors import ErrorCategory
 
 STATUS_OF = {
@@ -17,3 +21,9 @@ STATUS_OF = {
     ErrorCategory.UNAVAILABLE: 503,
     ErrorCategory.IN_DOUBT: 503,
 }
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether a failure is the database's absence or overload: trying again later may work."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, OperationalError | PoolExhausted)

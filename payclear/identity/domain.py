@@ -34,8 +34,10 @@ class StaffRole(StrEnum):
 class Scope(StrEnum):
     """What an API key may be used for."""
 
-    OBLIGATIONS = "obligations"
-    ORDERS = "orders"
+    OBLIGATIONS_READ = "obligations:read"
+    OBLIGATIONS_WRITE = "obligations:write"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
 
 
 class InvalidLogin(InvalidInput):

@@ -23,11 +23,12 @@ class PortalRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An API key with its portal's state."""
+    """An API key with its portal's state and return addresses."""
 
     id: str
     portal_code: str
     portal_state: str
+    return_url_prefixes: list[str]
     secret_hash: bytes
     scopes: list[str]
     expires_at: datetime | None
@@ -70,7 +71,8 @@ ON CONFLICT (code) DO NOTHING
 """
 _SET_PORTAL_STATE = "UPDATE portal SET state = %(state)s WHERE code = %(code)s"
 _KEY = """
-SELECT k.id, k.portal_code, p.state AS portal_state, k.secret_hash, k.scopes, k.expires_at, k.revoked_at
+SELECT k.id, k.portal_code, p.state AS portal_state, p.return_url_prefixes, k.secret_hash, k.scopes,
+       k.expires_at, k.revoked_at
 FROM portal_api_key k JOIN portal p ON p.code = k.portal_code
 WHERE k.id = %s
 """

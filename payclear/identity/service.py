@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
-
 from payclear.audit.service import record
 from payclear.db.uow import UnitOfWork
 from payclear.identity import queries
 from payclear.identity.domain import LIVE_KEYS_MAX, Scope, is_return_url_allowed, require_portal
 from payclear.identity.models import PortalState
 from payclear.identity.queries import KeyRow, PortalRow
+from payclear.kernel.clock import Clock
 from payclear.kernel.errors import Conflict, ErrorCategory, InvalidInput, NotFound, PayclearError
 from payclear.security.hmacs import equal
 from payclear.security.passwords import hash_api_key, new_api_key, parse_api_key
@@ -82,16 +81,17 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     state: PortalState
+    return_url_prefixes: tuple[str, ...]
 
     @property
     def may_collect(self) -> bool:
         """Whether the portal may create payment orders: registered alone is not enough."""
         return self.state in _COLLECTING
 
-    def require(self, scope: Scope) -> None:
-        """Raises ScopeMissing when the key was not given for this."""
+    def require(self, scope: str) -> None:
+        """Raises ScopeMissing when the key was not given for this (a `Scope`)."""
         if scope not in self.scopes:
-            raise ScopeMissing("the key lacks a scope", scope=scope.value)
+            raise ScopeMissing("the key lacks a scope", scope=str(scope))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,28 +103,31 @@ class IssuedKey:
 
 
 class _KnownKeys:
-    """Keys that held within the last second, per database: a busy portal costs no query per request."""
+    """Keys that held within the last second: a busy portal costs no query per request.
+
+    Seconds are those of one clock, so keys are known per clock: one in a process, a new one in each test.
+    """
 
     def __init__(self) -> None:
-        self._by_engine: WeakKeyDictionary[Engine, dict[bytes, tuple[float, KeyRow]]] = WeakKeyDictionary()
+        self._by_clock: WeakKeyDictionary[Clock, dict[bytes, tuple[float, KeyRow]]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def get(self, uow: UnitOfWork, digest: bytes) -> KeyRow | None:
-        known = self._by_engine.get(uow.connection.engine, {}).get(digest)
+        known = self._by_clock.get(uow.clock, {}).get(digest)
         if known is None or not 0 <= uow.clock.monotonic() - known[0] < CACHE_TTL_S:
             return None
         return known[1]
 
     def put(self, uow: UnitOfWork, digest: bytes, row: KeyRow) -> None:
         with self._lock:
-            rows = self._by_engine.setdefault(uow.connection.engine, {})
+            rows = self._by_clock.setdefault(uow.clock, {})
             if len(rows) >= CACHE_KEYS_MAX:
                 rows.clear()
             rows[digest] = (uow.clock.monotonic(), row)
 
     def forget(self, uow: UnitOfWork) -> None:
         with self._lock:
-            self._by_engine.pop(uow.connection.engine, None)
+            self._by_clock.pop(uow.clock, None)
 
 
 _known_keys = _KnownKeys()
@@ -163,7 +166,13 @@ def _principal(row: KeyRow, now: datetime) -> Principal:
     state = PortalState(row.portal_state)
     if state in _BARRED:
         raise PortalBarred("the portal may not call", state=state.value)
-    return Principal(portal_code=row.portal_code, key_id=row.id, scopes=frozenset(row.scopes), state=state)
+    return Principal(
+        portal_code=row.portal_code,
+        key_id=row.id,
+        scopes=frozenset(row.scopes),
+        state=state,
+        return_url_prefixes=tuple(row.return_url_prefixes),
+    )
 
 
 def get_portal(uow: UnitOfWork, code: str) -> PortalRow:

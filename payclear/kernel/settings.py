@@ -194,7 +194,8 @@ def _in_words(wanted: Any) -> str:
 
 def describe(settings: Settings) -> list[SettingRow]:
     """Every setting with its value (secrets as dots), its origin and its meaning."""
-    rows = [SettingRow("environment", settings.environment, settings.origins["environment"], "which layer")]
+    meaning = "which TOML file is laid over default.toml"
+    rows = [SettingRow("environment", settings.environment, settings.origins["environment"], meaning)]
     for section, kind in SECTIONS.items():
         for key, (wanted, rule) in keys_of(kind).items():
             value = getattr(getattr(settings, section), key)

@@ -27,22 +27,24 @@ Four layers, the later one wins:
 4. the file named by the same variable with `_FILE` at its end: the way for secrets
 
 Everything is checked at start, and every problem is said at once: an unknown key, a wrong type, a missing
-secret; in production also a secret written in a TOML file, a short or a demonstration key, debug, and a commit
-that does not wait for the disk. `payclear settings` shows what is in force and where each value came from.
+secret; in production also a secret written in a TOML file, a short or a demonstration key, debug, and a
+commit that does not wait for the disk. `payclear settings` shows what is in force and where each value
+came from. In TOML files `{web}` and `{simulator}` stand for the addresses of our own listeners.
 """
 
 ACCOUNTS_HEAD: Final = """\
 ## provider_accounts
 
-One table for each merchant or collection account, `[provider_accounts.CODE]`. In variables the code is written
-in capitals with `_` for `-`.
+One table for each merchant or collection account, `[provider_accounts.CODE]`. In variables the code is
+written in capitals with `_` for `-`.
 
 | Key | Environment variable | Meaning |
 |---|---|---|
 """
 
 ACCOUNTS_TAIL: Final = """
-An account in `config/production.toml`, its secret supplied by `PAYCLEAR_PROVIDER_VNPAY_MAIN_HASH_SECRET_FILE`:
+An account in `config/production.toml`; its secret is supplied by
+`PAYCLEAR_PROVIDER_VNPAY_MAIN_HASH_SECRET_FILE`:
 
 ```toml
 [provider_accounts.vnpay-main]

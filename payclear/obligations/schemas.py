@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any, Final
 
-from marshmallow import post_load
+from marshmallow import EXCLUDE, post_load
 
 from payclear.http.schemas import (
     Amount,
@@ -19,6 +19,7 @@ from payclear.http.schemas import (
     PublicId,
     StrictSchema,
     Text,
+    ViewSchema,
     Whole,
     instant_json,
     money_json,
@@ -165,12 +166,15 @@ def _line(data: dict[str, Any], currency: str) -> Line:
 class QuotedLineSchema(BeneficiarySchema):
     """One line of what is owed, as registered or as quoted."""
 
+    class Meta:
+        unknown = EXCLUDE
+
     type = OneOf(LineType)
     name = Text(most=200)
     amount = Part(MoneySchema())
 
 
-class QuoteSchema(StrictSchema):
+class QuoteSchema(ViewSchema):
     """What is due on a day, by law."""
 
     for_date = Day(about="The day in Viet Nam the quote is for.")
@@ -184,7 +188,7 @@ class QuoteSchema(StrictSchema):
     legal_basis = Text(most=1000, least=0, about="The law the surcharge rests on; empty without one.")
 
 
-class ObligationSchema(StrictSchema):
+class ObligationSchema(ViewSchema):
     """An obligation, with what is due today while it is open."""
 
     id = PublicId(PREFIX)

@@ -18,8 +18,8 @@ PORTAL = "demoportal"
 EVENT_TYPES = ("payment_order.paid", "payment_order.failed", "payment_order.expired", "payment_order.cancelled")
 # DEMO ONLY: these passwords are printed by `make run` and refused nowhere else than in production, where no demo loads.
 STAFF = (
-    ("canbo", "Trần Thị Mẫu (cán bộ đối soát)", "demo-canbo-2026", (StaffRole.OFFICER,)),
-    ("giamsat", "Lê Văn Mẫu (giám sát)", "demo-giamsat-2026", (StaffRole.VIEWER,)),
+    ("canbo", "Trần Thị Mẫu (cán bộ đối soát)", "doi-soat-thu-2026", (StaffRole.OFFICER,)),
+    ("lanhdao", "Lê Văn Mẫu (lãnh đạo)", "xem-bao-cao-thu-2026", (StaffRole.VIEWER,)),
 )
 
 

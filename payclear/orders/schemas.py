@@ -18,6 +18,7 @@ from payclear.http.schemas import (
     PublicId,
     StrictSchema,
     Text,
+    ViewSchema,
     Whole,
     instant_json,
     money_json,
@@ -109,7 +110,7 @@ class FindOrderSchema(StrictSchema):
     portal_ref = Text(most=64, pattern=_PORTAL_REF, about="Your own reference.")
 
 
-class OrderLineSchema(StrictSchema):
+class OrderLineSchema(ViewSchema):
     """One line of the quote that the order froze."""
 
     obligation = PublicId(OBLIGATION_PREFIX)
@@ -121,7 +122,7 @@ class OrderLineSchema(StrictSchema):
     sub_item = Text(most=4)
 
 
-class OrderDocumentSchema(StrictSchema):
+class OrderDocumentSchema(ViewSchema):
     """The document behind an obligation of the order."""
 
     obligation = PublicId(OBLIGATION_PREFIX)
@@ -133,7 +134,7 @@ class OrderDocumentSchema(StrictSchema):
     agency_name_en = Text(most=500)
 
 
-class OrderAttemptSchema(StrictSchema):
+class OrderAttemptSchema(ViewSchema):
     """One try at one provider."""
 
     attempt_ref = Text(most=15)
@@ -147,7 +148,7 @@ class OrderAttemptSchema(StrictSchema):
     paid_at = Instant(allow_none=True)
 
 
-class OrderSchema(StrictSchema):
+class OrderSchema(ViewSchema):
     """A payment order."""
 
     order_ref = Text(most=13, about="Our reference.", example="PC7K2M9QX4TB5")
@@ -170,7 +171,7 @@ class OrderSchema(StrictSchema):
     attempts = Items(Part(OrderAttemptSchema()), least=0, most=99, about="Oldest first.")
 
 
-class OrderListSchema(StrictSchema):
+class OrderListSchema(ViewSchema):
     """Orders; a portal reference names one at most."""
 
     items = Items(Part(OrderSchema()), least=0, most=1)

@@ -1,20 +1,13 @@
 """Receipts and their gapless numbers. Written only by `receipts`."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, amount, currency, one_of, positive_amount, text_pk, utc, uuid_pk
-
-
-class ReceiptState(StrEnum):
-    """A receipt waits for its number, then is issued."""
-
-    PENDING = "pending"
-    ISSUED = "issued"
+from payclear.receipts.domain import ReceiptState
 
 
 class Receipt(Base):

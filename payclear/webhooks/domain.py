@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and what an answer means (Standard Webhooks 1.0.0). Pure; called by `webhooks.service`."""
+"""When a webhook is tried again, and what an answer means (Standard Webhooks 1.0.0). Pure; used to send."""
 
 import hashlib
 import re
@@ -74,7 +74,7 @@ def rule(answer: Answer, *, delivery_id: UUID, number: int, created_at: datetime
 
 
 def pause_before(number: int, delivery_id: UUID) -> timedelta:
-    """The pause before try `number`, longer or shorter by up to 20 %, always the same for one delivery and try."""
+    """The pause before try `number`, up to 20 % longer or shorter, the same for one delivery and try."""
     pause = PAUSES[number - 1] if number <= len(PAUSES) else LATER_PAUSE
     digest = hashlib.sha256(delivery_id.bytes + number.to_bytes(4)).digest()
     span = 2 * JITTER_PERCENT * 10
@@ -83,7 +83,7 @@ def pause_before(number: int, delivery_id: UUID) -> timedelta:
 
 
 def asked_pause(retry_after: str, now: datetime) -> timedelta:
-    """What a Retry-After header asks for (RFC 9110, 10.2.3), at most a day; nothing when it makes no sense."""
+    """What a Retry-After header asks for (RFC 9110, 10.2.3), at most a day; zero when it makes no sense."""
     text = retry_after.strip()
     if _SECONDS.fullmatch(text):
         return min(timedelta(seconds=min(int(text), 10**9)), RETRY_AFTER_MAX)

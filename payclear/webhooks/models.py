@@ -60,7 +60,10 @@ class WebhookDelivery(Base):
         one_of("state", DeliveryState),
         CheckConstraint("next_attempt_at IS NOT NULL OR state <> 'pending'", name="pending_is_due"),
         Index(
-            "ix_webhook_delivery_due", "endpoint_id", "next_attempt_at", postgresql_where=text("state = 'pending'")
+            "ix_webhook_delivery_due",
+            "endpoint_id",
+            "next_attempt_at",
+            postgresql_where=text("state = 'pending'"),
         ),
     )
 

@@ -56,14 +56,16 @@ class _Try:
         self.is_over = False
 
     def open_socket(self) -> socket.socket:
-        """Resolve once, check every address, connect to the first that answers (no second look-up, no rebinding)."""
+        """Resolve once, check every address, connect to the first that answers: nothing to rebind."""
         addresses = self._outbound.resolve(self._target.host, self._target.port)
         if not addresses or not (self._target.is_trusted or are_public(addresses)):
             raise AddressRefused
         last: OSError = AddressRefused()
         for address in addresses[:ADDRESSES_TRIED_MAX]:
             try:
-                opened = self._outbound.connect((address, self._target.port), self._outbound.connect_timeout_s)
+                opened = self._outbound.connect(
+                    (address, self._target.port), self._outbound.connect_timeout_s
+                )
             except OSError as error:
                 last = error
                 continue
@@ -101,7 +103,7 @@ class _Try:
 
 
 class _Adapter(HTTPAdapter):
-    """Requests over connections that the try opens itself; host name, TLS name and certificate stay the URL's."""
+    """Requests over sockets that the try opens; host name, TLS name and certificate stay the URL's."""
 
     def __init__(self, current: _Try) -> None:
         self._current = current
@@ -192,7 +194,12 @@ class Outbound:
                 with session.post(
                     url,
                     data=body,
-                    headers={**headers, "Accept-Encoding": "identity", "Accept": "*/*", "Connection": "close"},
+                    headers={
+                        **headers,
+                        "Accept-Encoding": "identity",
+                        "Accept": "*/*",
+                        "Connection": "close",
+                    },
                     timeout=(self.connect_timeout_s, self._total_timeout_s),
                     allow_redirects=False,
                     stream=True,
@@ -205,7 +212,7 @@ class Outbound:
 
 
 def _read_some(response: requests.Response) -> None:
-    """Take a little of the answer, packed as it is, so that the peer's handler ends well; it decides nothing."""
+    """Take a little of the answer, as it is, so that the peer's handler ends well; it decides nothing."""
     with contextlib.suppress(HTTPError, OSError, ValueError):
         response.raw.read(ANSWER_BYTES_MAX, decode_content=False)
 

@@ -7,19 +7,31 @@ from datetime import date
 from payclear.contract.outcomes import Outcome
 from payclear.kernel.calendar import BusinessCalendar
 from reconciliation.discrepancies.domain import LINE_CODES, Code, DiscrepancyState
-from reconciliation.matching.domain import Claim, Difference, Matching, OurItem, Problem, Standing, TheirLine
-
-_NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)
+from reconciliation.matching.domain import (
+    NO_MONEY,
+    Claim,
+    Difference,
+    Matching,
+    OurItem,
+    Problem,
+    Standing,
+    TheirLine,
+)
+from reconciliation.matching.match import is_reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What classification needs to know of the day. `is_complete`: the file is whole, so silence means absence."""
+    """What classification needs to know of the day. `is_complete`: the file is whole, so silence means absence.
+
+    `digests` names the statements in scope by their SHA-256, at the place of their `statement_no`.
+    """
 
     business_on: date
     grace_business_days: int
     is_complete: bool
     calendar: BusinessCalendar
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +54,7 @@ class Finding:
 def classify(matching: Matching, day: Circumstances) -> Iterator[Finding]:
     """Every finding of a matching, in a stable order."""
     for difference in matching.differences:
-        yield _difference(difference, day)
+        yield difference_finding(difference, day)
     for claims, code in (
         (matching.unknown, Code.B02_UNKNOWN_ORDER),
         (matching.repeats, Code.B09_DUPLICATE_LINE),
@@ -63,21 +75,20 @@ def line_finding(claim: Claim, code: Code, day: Circumstances) -> Finding:
     return Finding(
         code=code,
         state=DiscrepancyState.OPEN,
-        key=line_key(line, day.business_on) if code in LINE_CODES else _their_key(line, day.business_on),
+        key=_line_key(line, day) if code in LINE_CODES else _their_key(line, day),
         first_on=day.business_on,
         line=line,
         item=claim.item,
-        theirs=None if line.outcome in _NO_MONEY else line.amount,
+        theirs=None if line.outcome in NO_MONEY else line.amount,
     )
 
 
-def line_key(line: TheirLine, on: date) -> str:
-    """The key of a finding about this very line."""
-    return f"line:{on.isoformat()}:{line.line_no}:{line.provider_ref}:{line.attempt_ref}"
+def _line_key(line: TheirLine, day: Circumstances) -> str:
+    return f"line:{day.digests[line.statement_no]}:{line.line_no}"
 
 
-def _their_key(line: TheirLine, on: date) -> str:
-    return f"there:{line.provider_ref}" if line.provider_ref.strip("0 ") else line_key(line, on)
+def _their_key(line: TheirLine, day: Circumstances) -> str:
+    return f"there:{line.provider_ref}" if is_reference(line.provider_ref) else _line_key(line, day)
 
 
 def difference_code(difference: Difference) -> Code:
@@ -90,10 +101,11 @@ def difference_code(difference: Difference) -> Code:
     return Code.B01_PAID_THERE_NOT_HERE if line.outcome is Outcome.CONFIRMED else Code.B08_STATUS
 
 
-def _difference(difference: Difference, day: Circumstances) -> Finding:
+def difference_finding(difference: Difference, day: Circumstances) -> Finding:
+    """A finding about a line and an item that belong together and differ."""
     line, item = difference.line, difference.item
     # Both sides are undecided: nothing contradicts yet.
-    waits = line.outcome not in (Outcome.CONFIRMED, *_NO_MONEY) and item.standing is not Standing.CAPTURED
+    waits = line.outcome not in (Outcome.CONFIRMED, *NO_MONEY) and item.standing is not Standing.CAPTURED
     return Finding(
         code=difference_code(difference),
         state=DiscrepancyState.PENDING if waits else DiscrepancyState.OPEN,
@@ -102,7 +114,7 @@ def _difference(difference: Difference, day: Circumstances) -> Finding:
         line=line,
         item=item,
         ours=item.amount if item.standing is Standing.CAPTURED else None,
-        theirs=None if line.outcome in _NO_MONEY else line.amount,
+        theirs=None if line.outcome in NO_MONEY else line.amount,
     )
 
 

@@ -79,7 +79,9 @@ CODE_FACTS: Mapping[Code, CodeFacts] = MappingProxyType(
 )
 
 # Classes that are about one line of its own, not about an attempt.
-LINE_CODES = frozenset({Code.B09_DUPLICATE_LINE, Code.B10_DUPLICATE_PAYMENT, Code.B12_AMBIGUOUS, Code.B13_REFUND_ORPHAN})
+LINE_CODES = frozenset(
+    {Code.B09_DUPLICATE_LINE, Code.B10_DUPLICATE_PAYMENT, Code.B12_AMBIGUOUS, Code.B13_REFUND_ORPHAN}
+)
 
 _S = DiscrepancyState
 DISCREPANCY_STATES = register(

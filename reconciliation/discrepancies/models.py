@@ -3,7 +3,16 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, currency, one_of, utc, uuid_pk
@@ -19,7 +28,9 @@ class Discrepancy(Base):
     __table_args__ = (
         UniqueConstraint("identity"),
         UniqueConstraint("statement_id", "line_no"),
-        ForeignKeyConstraint(["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]),
+        ForeignKeyConstraint(
+            ["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]
+        ),
         one_of("code", Code),
         one_of("state", DiscrepancyState),
         one_of("owner", Owner),
@@ -32,6 +43,7 @@ class Discrepancy(Base):
 
     id: Mapped[uuid_pk]
     identity: Mapped[str]
+    version: Mapped[int]  # the number of its last event
     leg: Mapped[str]
     provider_account: Mapped[str]
     key: Mapped[str]
@@ -50,7 +62,9 @@ class Discrepancy(Base):
     theirs: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[currency]
     has_case: Mapped[bool]  # the door put the money into suspense: a case of `orders` stands behind it
-    entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("journal_entry.id"))  # booking of an unknown receipt
+    entry_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("journal_entry.id")
+    )  # booking of an unknown receipt
     resolution: Mapped[str | None]
     opened_at: Mapped[utc]
     resolved_at: Mapped[datetime | None]
@@ -61,7 +75,9 @@ class DiscrepancyEvent(Base):
 
     __tablename__ = "discrepancy_event"
     __table_args__ = (
-        CheckConstraint("event IN ('found', 'persists', 'changed', 'resolved', 'reopened')", name="event_known"),
+        CheckConstraint(
+            "event IN ('found', 'persists', 'changed', 'resolved', 'reopened')", name="event_known"
+        ),
         Index(None, "run_id"),
     )
 

@@ -80,7 +80,9 @@ class StatementLineExclusion(Base):
 
     __tablename__ = "statement_line_exclusion"
     __table_args__ = (
-        ForeignKeyConstraint(["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]),
+        ForeignKeyConstraint(
+            ["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]
+        ),
         CheckConstraint("rule IN ('repeated_in_version', 'no_money_moved')", name="rule_known"),
     )
 

@@ -12,6 +12,8 @@ from payclear.contract.outcomes import Outcome
 
 RULES = "2026-11-1"  # the version of the rule set; printed on every report
 
+NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)  # a line of this outcome says that nothing was paid
+
 
 class Standing(StrEnum):
     """How an attempt stands in our books: money taken, outcome still open, or ended without money."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from payclear.contract.outcomes import Outcome
 from reconciliation.matching.domain import (
+    NO_MONEY,
     Claim,
     Difference,
     Matching,
@@ -19,8 +20,6 @@ from reconciliation.matching.domain import (
     Standing,
     TheirLine,
 )
-
-_NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)
 
 _Claimed = tuple[TheirLine, Stage]
 
@@ -43,7 +42,10 @@ class _Desk:
         self.without_money: list[Claim] = []
         for item in sorted(items, key=lambda each: each.attempt_ref):
             self.by_attempt_ref[item.attempt_ref] = item
-            if is_reference(item.provider_ref) and self.by_provider_ref.setdefault(item.provider_ref, item) is not item:
+            if (
+                is_reference(item.provider_ref)
+                and self.by_provider_ref.setdefault(item.provider_ref, item) is not item
+            ):
                 self.shared_provider_refs.add(item.provider_ref)
 
     def find(self, line: TheirLine) -> tuple[OurItem | None, Stage | None, bool]:
@@ -73,7 +75,9 @@ def match(lines: Iterable[TheirLine], items: Iterable[OurItem]) -> Matching:
         _claim(desk, line)
     for claimed in desk.claims.values():
         _settle(desk, claimed)
-    taken = {pair.item.attempt_id for pair in desk.pairs} | {each.item.attempt_id for each in desk.differences}
+    taken = {pair.item.attempt_id for pair in desk.pairs} | {
+        each.item.attempt_id for each in desk.differences
+    }
     ours_only = (
         item
         for item in desk.by_attempt_ref.values()
@@ -119,7 +123,7 @@ def _claim(desk: _Desk, line: TheirLine) -> None:
     if contradicts:
         desk.ambiguous.append(Claim(line, item))
     elif item is None or stage is None:
-        tray = desk.without_money if line.outcome in _NO_MONEY else desk.unknown
+        tray = desk.without_money if line.outcome in NO_MONEY else desk.unknown
         tray.append(Claim(line, None))
     elif item.is_consumed:
         _claim_consumed(desk, line, item, stage)
@@ -129,23 +133,33 @@ def _claim(desk: _Desk, line: TheirLine) -> None:
 
 def _claim_consumed(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -> None:
     """A line for an attempt that an earlier line has: the same transaction again, or another one."""
-    if stage is Stage.PROVIDER_REF or not is_reference(item.provider_ref) or not is_reference(line.provider_ref):
+    if (
+        stage is Stage.PROVIDER_REF
+        or not is_reference(item.provider_ref)
+        or not is_reference(line.provider_ref)
+    ):
         desk.repeats.append(Claim(line, item))
-    elif line.outcome in _NO_MONEY:
+    elif line.outcome in NO_MONEY:
         desk.without_money.append(Claim(line, item))
     else:
         desk.second_payments.append(Claim(line, item))
 
 
 def _settle(desk: _Desk, claimed: list[_Claimed]) -> None:
-    """Decide between the lines that claim one free item: the surest key first, then money, then place."""
+    """Decide between the lines that claim one free item: the surest key, then money, then the right amount, then place."""
     item = _item_of(desk, claimed[0])
-    claimed.sort(key=lambda each: (each[1] is not Stage.PROVIDER_REF, each[0].outcome is not Outcome.CONFIRMED))
+    claimed.sort(
+        key=lambda each: (
+            each[1] is not Stage.PROVIDER_REF,
+            each[0].outcome is not Outcome.CONFIRMED,
+            (each[0].amount, each[0].currency) != (item.amount, item.currency),
+        )
+    )
     first, stage = claimed[0]
     if stage is Stage.ATTEMPT_REF and _contradicts(item, first):
         # We hold the money under another provider transaction that no line shows: a person decides.
         for line, _ in claimed:
-            tray = desk.without_money if line.outcome in _NO_MONEY else desk.ambiguous
+            tray = desk.without_money if line.outcome in NO_MONEY else desk.ambiguous
             tray.append(Claim(line, item))
         return
     _check(desk, first, item, stage)
@@ -172,7 +186,7 @@ def _contradicts(item: OurItem, line: TheirLine) -> bool:
 
 def _put_second(desk: _Desk, line: TheirLine, item: OurItem, *, has_money: bool) -> None:
     """A further transaction of an attempt whose line is chosen: a failed try, or money on top."""
-    if line.outcome in _NO_MONEY:
+    if line.outcome in NO_MONEY:
         desk.without_money.append(Claim(line, item))
     elif has_money:
         desk.second_payments.append(Claim(line, item))
@@ -182,7 +196,7 @@ def _put_second(desk: _Desk, line: TheirLine, item: OurItem, *, has_money: bool)
 
 def _check(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -> None:
     """Identity is decided; now currency, amount and status must be equal, without tolerance."""
-    if line.outcome in _NO_MONEY and item.standing is Standing.ENDED:
+    if line.outcome in NO_MONEY and item.standing is Standing.ENDED:
         desk.without_money.append(Claim(line, item))
     elif line.outcome is not Outcome.CONFIRMED:
         desk.differences.append(Difference(line, item, Problem.STATUS))

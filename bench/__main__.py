@@ -1,0 +1,179 @@
+"""`python -m bench`: measures callbacks, orders and the night on this machine, and says whether the goals are met.
+
+Exit code 1 when a goal is missed or a figure can not be trusted. It starts, fills and destroys a server of its own.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench import night, report
+from bench.contest import CALLBACK, CREATE, Arena, Bout, Discipline, Effort
+from bench.exemplar import Exemplar, make_exemplar
+from bench.report import Results
+from bench.seeding import Seeder
+from bench.stage import Stage, Web, sync_us
+from payclear.assembly import assemble, make_runtime
+from payclear.db.embedded import APP_ROLE
+from payclear.db.engine import server_version
+from payclear.operations import demo
+from payclear.operations.verify import verify
+
+ROOT: Final = Path(__file__).resolve().parent
+FOLDER: Final = ROOT.parent / "var" / "bench"
+LATEST: Final = ROOT / "results" / "latest.json"
+FIRST, WORK, NIGHT = "bench_first", "bench_work", "bench_night"
+
+CONTESTS: Final = (
+    Effort(clients=1, requests=1_500, transactions=1_200, seconds=3.0),
+    Effort(clients=8, requests=5_000, transactions=500, seconds=3.0),
+    Effort(clients=16, requests=5_000, transactions=250, seconds=3.0),
+)
+SCALE: Final = Effort(clients=8, requests=900, transactions=100, seconds=3.0)
+SIZES: Final = (10_000, 100_000)
+LARGE: Final = 1_000_000
+NIGHT_LINES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What this run measures."""
+
+    runs: int
+    sizes: tuple[int, ...]
+    contests: tuple[Effort, ...]
+    night_lines: int
+    checks: bool
+
+
+def main() -> int:
+    """Measure, print the table, keep the figures."""
+    plan = _plan(sys.argv[1:])
+    with Stage(FOLDER) as stage:
+        exemplar, version = _exemplar(stage)
+        results = Results(report.machine(sync_us(stage.folder), version), plan.runs)
+        if plan.night_lines:
+            _night(stage, exemplar, plan, results)
+        if plan.sizes:
+            _contests(stage, exemplar, plan, results)
+    report.write(results, LATEST)
+    print("\n" + report.table(results))
+    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
+
+
+def _plan(arguments: list[str]) -> Plan:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--large", action="store_true", help="measure at 10^6 orders too (minutes of seeding)"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="runs of each contest; the median counts")
+    parser.add_argument("--only", choices=("contests", "scale", "night"), help="leave out the rest")
+    parser.add_argument("--no-verify", action="store_true", help="leave out the invariants at the end")
+    asked = parser.parse_args(arguments)
+    sizes = (*SIZES, LARGE) if asked.large else SIZES
+    return Plan(
+        runs=asked.runs,
+        sizes={"contests": SIZES[1:], "night": ()}.get(asked.only or "", sizes),
+        contests=CONTESTS if asked.only in (None, "contests") else (),
+        night_lines=NIGHT_LINES if asked.only in (None, "night") else 0,
+        checks=not asked.no_verify,
+    )
+
+
+def _exemplar(stage: Stage) -> tuple[Exemplar, str]:
+    """A migrated database with demonstration data and one real payment; the others are copies of it."""
+    _say("starting PostgreSQL, migrating, paying one order for real")
+    stage.new_database(FIRST)
+    runtime = make_runtime(stage.settings(FIRST), url=stage.server.url(APP_ROLE, FIRST))
+    try:
+        demo.load(runtime)
+        with stage.superuser(FIRST) as superuser:
+            exemplar = make_exemplar(runtime, superuser, portal_code=demo.PORTAL)
+        number = server_version(runtime.database.engine)
+    finally:
+        runtime.database.engine.dispose()
+    return exemplar, f"{number // 10_000}.{number % 10_000}"
+
+
+def _night(stage: Stage, exemplar: Exemplar, plan: Plan, results: Results) -> None:
+    with _seeded(stage, exemplar, NIGHT) as seeder:
+        _say(f"seeding {plan.night_lines:,} paid orders for the night")
+        # The exemplar and the payment before it are lines of the statement, too.
+        seeder.paid(plan.night_lines - 2)
+        seeder.settle_down()
+    results.nights = night.measure(stage, NIGHT)
+    for run in results.nights:
+        _say(f"  {run.kind}: {run.per_second:,.0f} lines/s, {run.peak_mib:.0f} MiB")
+
+
+def _contests(stage: Stage, exemplar: Exemplar, plan: Plan, results: Results) -> None:
+    with _seeded(stage, exemplar, WORK) as seeder, Web(stage, WORK) as web:
+        arena = Arena(stage, WORK, exemplar, seeder, web)
+        try:
+            for size in plan.sizes:
+                results.scale += _rounds(arena, seeder, size, (SCALE,), plan.runs)
+                if size == SIZES[-1]:
+                    results.contests += _rounds(arena, seeder, size, plan.contests, plan.runs)
+        finally:
+            arena.close()
+    if plan.checks:
+        results.invariants = _invariants(stage)
+
+
+def _rounds(arena: Arena, seeder: Seeder, size: int, efforts: tuple[Effort, ...], runs: int) -> list[Bout]:
+    """Bring the database to a size, then hold every contest in turn, `runs` times."""
+    disciplines: tuple[tuple[Discipline, Callable[[int], range]], ...] = (
+        (CALLBACK, seeder.waiting),
+        (CREATE, seeder.owed),
+    )
+    needed = sum(effort.cases for effort in efforts) * runs
+    _say(f"seeding to {size:,} orders")
+    history = size - seeder.orders - needed
+    if history > 0:
+        seeder.paid(history)
+    supplies = {discipline.name: iter(supply(needed)) for discipline, supply in disciplines}
+    seeder.settle_down()
+    bouts = []
+    for run in range(1, runs + 1):
+        for effort in efforts:
+            for discipline, _ in disciplines:
+                numbers = [next(supplies[discipline.name]) for _ in range(effort.cases)]
+                bout = arena.bout(discipline, effort, numbers)
+                bouts.append(bout)
+                _say(
+                    f"  run {run}  {discipline.name:<8} {effort.clients:>2} clients  "
+                    f"{bout.ours.per_second:7.0f}/s  p99 {bout.ours.p99_ms:6.1f} ms  "
+                    f"pgbench {bout.limit.per_second:7.0f}/s  ratio {bout.ratio:.2f}"
+                )
+    return bouts
+
+
+def _invariants(stage: Stage) -> str:
+    """The judge: whatever was measured, the books must be in order."""
+    _say("checking the invariants")
+    runtime = make_runtime(stage.settings(WORK), url=stage.server.url(APP_ROLE, WORK))
+    try:
+        findings = verify(runtime.database, assemble(runtime).modules.checks)
+    finally:
+        runtime.database.engine.dispose()
+    broken = [finding.check.id for finding in findings if not finding.holds]
+    return f"BROKEN: {', '.join(broken)}" if broken else f"all {len(findings)} hold"
+
+
+@contextmanager
+def _seeded(stage: Stage, exemplar: Exemplar, database: str) -> Iterator[Seeder]:
+    stage.new_database(database, like=FIRST)
+    with stage.superuser(database) as connection:
+        yield Seeder(exemplar, connection)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Programs that show how payclear is used; no part of it imports them."""

@@ -1,0 +1,198 @@
+"""One operation of the portal API: its guard, its schemas, its documentation, and the order in which a request is served.
+
+Every route of the API stands below an `@operation`; the features' `api` modules hold nothing but meaning.
+Order: body read (bounded) → key → scope → shape → idempotency → work → answer stored → commit.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Final
+
+from flask import Response, current_app, g, request
+from werkzeug.exceptions import BadRequest
+
+from payclear.db.uow import UnitOfWork
+from payclear.http.auth import Caller, require_caller
+from payclear.http.idempotency import HEADER, Answer, KeyedRequest, answer_once, fingerprint_of, key_of
+from payclear.http.json_body import parse_json
+from payclear.http.schemas import Choice, FieldProblem, InvalidRequest, StrictSchema, load
+from payclear.http.units import in_unit
+from payclear.kernel.errors import ErrorCategory, PayclearError
+from payclear.runtime import Runtime, current
+
+AUTHENTICATE: Final = "payclear.authenticate"
+BODY_BYTES_MAX: Final = 262_144
+JSON: Final = "application/json"
+
+
+class UnsupportedMediaType(PayclearError):
+    """The body is not `application/json` in UTF-8 without encoding."""
+
+    code = "unsupported_media_type"
+    category = ErrorCategory.UNSUPPORTED
+
+
+class BodyMissing(PayclearError):
+    """The operation takes a body and none came."""
+
+    code = "body_missing"
+    category = ErrorCategory.MALFORMED
+
+
+class NoFields(StrictSchema):
+    """Nothing may be sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the documentation says about a route, and what guards it."""
+
+    name: str
+    summary: str
+    about: str
+    tag: str
+    scope: str
+    writes: bool
+    body: StrictSchema | Choice | None
+    query: StrictSchema
+    answers: Mapping[int, tuple[StrictSchema, str]]
+    errors: tuple[type[PayclearError], ...]
+    example: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated, well-formed call inside its unit of work."""
+
+    uow: UnitOfWork
+    caller: Caller
+    runtime: Runtime
+    data: Any
+    query: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an operation answers."""
+
+    body: Mapping[str, Any]
+    status: int = 200
+    location: str | None = field(default=None)
+
+
+Act = Callable[..., Reply]
+_NOTHING: Final = NoFields()
+
+
+def operation(
+    *,
+    summary: str,
+    tag: str,
+    scope: str,
+    answers: Mapping[int, tuple[StrictSchema, str]],
+    writes: bool = False,
+    body: StrictSchema | Choice | None = None,
+    query: StrictSchema | None = None,
+    errors: tuple[type[PayclearError], ...] = (),
+    about: str = "",
+    example: Mapping[str, Any] | None = None,
+) -> Callable[[Act], Callable[..., Response]]:
+    """Make a function of `(call, **path)` a route: guarded by `scope`, and under an idempotency key when it writes."""
+
+    def decorate(act: Act) -> Callable[..., Response]:
+        described = Operation(
+            name=act.__name__,
+            summary=summary,
+            about=about,
+            tag=tag,
+            scope=scope,
+            writes=writes,
+            body=body,
+            query=query or _NOTHING,
+            answers=answers,
+            errors=errors,
+            example=example,
+        )
+
+        @wraps(act)
+        def view(**path: str) -> Response:
+            return _serve(described, act, path)
+
+        view.operation = described  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def _serve(described: Operation, act: Act, path: Mapping[str, str]) -> Response:
+    # A slow sender must not hold a connection of the database: the body is here before the unit begins.
+    raw = _read() if described.writes else b""
+    runtime = current()
+    authenticate = current_app.extensions[AUTHENTICATE]
+
+    def unit(uow: UnitOfWork) -> Answer:
+        header = request.headers.get("Authorization")
+        caller = require_caller(uow, authenticate, header, scope=described.scope, writes=described.writes)
+        g.portal_code = caller.portal_code
+        query = _query(described)
+        if not described.writes:
+            return _finished(act(Call(uow, caller, runtime, None, query), **path))
+        key = key_of(request.headers.get(HEADER))
+        data = _json(described, raw)
+        loaded = load(described.body or _NOTHING, data)
+        keyed = KeyedRequest(
+            portal_code=caller.portal_code,
+            key=key,
+            fingerprint=fingerprint_of(method=request.method, path=request.path, data=data),
+        )
+        return answer_once(
+            uow, keyed, lambda: _finished(act(Call(uow, caller, runtime, loaded, query), **path))
+        )
+
+    return _response(in_unit(runtime.database, unit))
+
+
+def _read() -> bytes:
+    request.max_content_length = BODY_BYTES_MAX
+    try:
+        return request.get_data(cache=False)
+    except OSError as error:  # the sender went away half-way
+        raise BadRequest from error
+
+
+def _json(described: Operation, raw: bytes) -> Any:
+    if not raw:
+        if described.body is not None:
+            raise BodyMissing("send a JSON object")
+        return {}
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if request.mimetype != JSON or charset not in ("utf-8", "utf8") or encoding != "identity":
+        raise UnsupportedMediaType("send application/json in UTF-8, not encoded")
+    return parse_json(raw)
+
+
+def _query(described: Operation) -> Any:
+    if not request.args and described.query is _NOTHING:
+        return {}
+    values = request.args.to_dict(flat=False)
+    repeated = [FieldProblem(name[:80], "repeated_item") for name, all_ in values.items() if len(all_) > 1]
+    if repeated:
+        raise InvalidRequest(tuple(repeated))
+    return load(described.query, {name: all_[0] for name, all_ in values.items()})
+
+
+def _finished(reply: Reply) -> Answer:
+    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(reply.status, JSON, reply.location, body)
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status, content_type=answer.content_type)
+    if answer.location is not None:
+        response.headers["Location"] = answer.location
+    if answer.is_replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response

@@ -1,0 +1,244 @@
+"""Writes what docs/ takes from the code: settings, errors, events, and the drawn states of the architecture.
+
+Called by `payclear docs` and by the test that keeps the pages up to date.
+It must give the same text on every machine: it reads code and defaults, never what is in force.
+"""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Final
+from uuid import UUID
+
+from werkzeug.exceptions import default_exceptions
+
+import payclear
+from payclear.events.domain import Datum, Fact, event
+from payclear.events.registry import EventType, all_event_types
+from payclear.http.errors import HTTP_CODES, problem_of
+from payclear.http.operations import Operation
+from payclear.http.statuses import STATUS_OF
+from payclear.i18n.texts import all_keys, has_text, translate
+from payclear.kernel.errors import PayclearError, all_error_classes
+from payclear.kernel.settings_page import settings_page
+from payclear.kernel.states import all_tables
+
+STATES_BEGIN: Final = "<!-- states: written by `payclear docs` -->"
+STATES_END: Final = "<!-- /states -->"
+_GROUPS: Final = ("payclear.providers", "payclear.modules")
+
+_ERRORS_HEAD: Final = """\
+# Errors
+
+Written by `payclear docs`; do not edit by hand.
+
+Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. React to the code, or to the status
+when the code is new to you; show the title to people. Titles come in the language of `Accept-Language`,
+Vietnamese when it says nothing. A 5xx is never the answer to bad input.
+"""
+_API_HEAD: Final = """
+## What the portal API answers
+
+"""
+_FIELDS_HEAD: Final = """
+## What can be wrong with one field
+
+`invalid_request` (422) lists every field that is wrong as `errors: [{"field", "code", "message"}]`.
+
+| Code | English | Vietnamese |
+|---|---|---|
+"""
+_OTHERS_HEAD: Final = """
+## What portals never see
+
+Answers of pages, of the console and to providers, and what adapters and commands say in logs.
+
+"""
+_COLUMNS: Final = "| Code | Status | Meaning | English | Vietnamese |\n|---|---|---|---|---|\n"
+
+_EVENTS_HEAD: Final = """\
+# Events
+
+Written by `payclear docs`; do not edit by hand.
+
+What portals are told by webhook. Every body has `id`, `type`, `timestamp`, `api_version`, `portal`, `sequence` and
+`data`. `sequence` counts 1, 2, 3 … without gaps for each order: keep the highest, and ignore what is older.
+No event holds personal data. How to verify one: [portals.md](portals.md).
+"""
+_EXAMPLE: Final[dict[str, Datum]] = {
+    "order_ref": "PC0123456789H",
+    "portal_ref": "H00.14-261121-0007-1",
+    "payment_code": "100000000000045",
+    "amount": 200_000,
+    "currency": "VND",
+    "expires_at": "2026-11-21T17:00:00Z",
+    "paid_at": "2026-11-21T03:30:05Z",
+    "provider": "vnpay-main",
+}
+_EXAMPLE_AT: Final = datetime(2026, 11, 21, 3, 30, 6, tzinfo=UTC)
+
+
+def write_pages(docs: Path, config_dir: Path) -> list[Path]:
+    """Write every page that comes from the code; returns those whose text changed."""
+    changed = []
+    for path, text in pages(docs, config_dir).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def pages(docs: Path, config_dir: Path) -> dict[Path, str]:
+    """The text of every such page; the texts of modules must be registered before."""
+    operations = _import_everything()
+    architecture = docs / "architecture.md"
+    return {
+        docs / "settings.md": settings_page(config_dir),
+        docs / "errors.md": _errors_page(operations),
+        docs / "events.md": _events_page(),
+        architecture: with_states(architecture.read_text(encoding="utf-8")),
+    }
+
+
+def error_codes() -> frozenset[str]:
+    """Every code that an answer may carry."""
+    _import_everything()
+    return frozenset(each.code for each in _our_errors()) | HTTP_CODES
+
+
+def with_states(text: str) -> str:
+    """The architecture page with the drawings between its two marks put right; ValueError without the marks."""
+    head, begin, rest = text.partition(STATES_BEGIN)
+    _, end, tail = rest.partition(STATES_END)
+    if not begin or not end:
+        raise ValueError("the page has no place for the drawn states")
+    drawings = "".join(
+        f"### {table.name}\n\n```mermaid\n{table.mermaid().strip()}\n```\n\n" for table in all_tables()
+    )
+    return f"{head}{begin}\n\n{drawings}{end}{tail}"
+
+
+def _import_everything() -> tuple[Operation, ...]:
+    """Import every feature, adapter and module, so that all errors and tables are known; returns the API's operations."""
+    packages = [importlib.import_module(f"payclear.{name}") for name in _features()]
+    for group in _GROUPS:
+        for entry in entry_points(group=group):
+            module = importlib.import_module(entry.module)
+            packages.append(module if hasattr(module, "__path__") else importlib.import_module(module.__package__))
+    modules = [module for package in packages for module in _modules(package)]
+    return tuple(
+        described
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, FunctionType) and isinstance(described := vars(value).get("operation"), Operation)
+    )
+
+
+def _features() -> list[str]:
+    return [found.name for found in pkgutil.iter_modules(payclear.__path__) if found.ispkg]
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    yield package
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not found.name.endswith(".__main__"):
+            yield importlib.import_module(found.name)
+
+
+def _our_errors() -> list[type[PayclearError]]:
+    """Our own error classes: those of tests and of installed adapters are not part of this documentation."""
+    ours = ("payclear", "providers", "reconciliation")
+    return [each for each in all_error_classes() if each.__module__.partition(".")[0] in ours]
+
+
+def _errors_page(operations: tuple[Operation, ...]) -> str:
+    declared = {error for described in operations for error in described.errors}
+    in_api: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for error in _our_errors():
+        is_api = error in declared or error.__module__.startswith("payclear.http.") or _guards(error)
+        rows = in_api if is_api else others
+        rows.setdefault(error.code, _error_row(error))
+    for status, kind in sorted(default_exceptions.items()):
+        code = problem_of(kind()).code
+        if code in HTTP_CODES:
+            meaning = "What HTTP itself refuses." if status < 500 else "Our failure; the log has the request id."
+            in_api.setdefault(code, _row(code, status, meaning))
+    for code in in_api:
+        others.pop(code, None)
+    return (
+        f"{_ERRORS_HEAD}{_API_HEAD}{_COLUMNS}{_sorted(in_api)}"
+        f"{_FIELDS_HEAD}{_field_rows()}{_OTHERS_HEAD}{_COLUMNS}{_sorted(others)}"
+    )
+
+
+def _guards(error: type[PayclearError]) -> bool:
+    """Whether the guard of the API raises it: who calls, and what the key may do."""
+    return error.__module__ == "payclear.identity.service" and STATUS_OF[error.category] in (401, 403)
+
+
+def _sorted(rows: dict[str, str]) -> str:
+    return "".join(rows[code] for code in sorted(rows))
+
+
+def _error_row(error: type[PayclearError]) -> str:
+    meaning = " ".join((error.__doc__ or "").split("\n\n")[0].split())
+    return _row(error.code, STATUS_OF[error.category], meaning)
+
+
+def _row(code: str, status: int, meaning: str) -> str:
+    titles = " | ".join(_title(code, locale) for locale in ("en", "vi"))
+    return f"| `{code}` | {status} | {meaning} | {titles} |\n"
+
+
+def _title(code: str, locale: str) -> str:
+    key = f"error.{code}"
+    return translate(key, locale) if has_text(key) else ""
+
+
+def _field_rows() -> str:
+    codes = [key.removeprefix("field.") for key in all_keys() if key.startswith("field.")]
+    return "".join(
+        f"| `{code}` | {translate(f'field.{code}', 'en', limit='…')} | {translate(f'field.{code}', 'vi', limit='…')} |\n"
+        for code in codes
+    )
+
+
+def _events_page() -> str:
+    return _EVENTS_HEAD + "".join(_event_section(kind) for kind in all_event_types())
+
+
+def _event_section(kind: EventType) -> str:
+    schema = kind.data_schema()
+    rows = "".join(
+        f"| `{name}` | {'yes' if name in kind.required else 'sometimes'} | {_described(field)} |\n"
+        for name, field in schema["properties"].items()
+    )
+    return (
+        f"\n## {kind.name}\n\n{kind.meaning}\n\n| Field of `data` | Present | Meaning |\n|---|---|---|\n{rows}"
+        f"\n```json\n{_example(kind)}\n```\n"
+    )
+
+
+def _described(field: dict[str, object]) -> str:
+    meaning = str(field.get("description", ""))
+    return f"{meaning} Always `{field['const']}`." if "const" in field else meaning
+
+
+def _example(kind: EventType) -> str:
+    always = ("payment_code",)
+    data = {name: value for name, value in _EXAMPLE.items() if name in kind.required or name in always}
+    fact = Fact(
+        type=kind.name,
+        aggregate_id=UUID(int=1),
+        sequence=1 if kind.status == "open" else 2,
+        portal_code="tinh-mau",
+        data=data | {"status": kind.status},
+    )
+    body = json.loads(event(fact, event_id=UUID("01926f3b-8f80-7000-8000-000000000001"), at=_EXAMPLE_AT).body)
+    return json.dumps(body, ensure_ascii=False, indent=2)

@@ -1,0 +1,125 @@
+"""The receipt that a citizen prints and that anyone may check: opened by its verification code only.
+
+It shows no person: the number, the document, the lines and the amount are the proof.
+"""
+
+import re
+from typing import Final
+
+import segno
+from flask import Blueprint, Response, current_app, redirect, request
+
+from payclear.http.html import answer_errors_with_pages, locale_of, render
+from payclear.http.rate_limits import Limit, require_rate
+from payclear.i18n.amounts import amount_in_words
+from payclear.i18n.locales import Locale
+from payclear.obligations.domain import LineType
+from payclear.orders.errors import OrderNotFound
+from payclear.orders.service import get_by_id, get_by_token
+from payclear.receipts.domain import VERIFICATION_CODE_LENGTH, ReceiptState
+from payclear.receipts.service import ReceiptNotFound, ReceiptView, for_order, get_receipt
+from payclear.runtime import Runtime, current
+
+blueprint = Blueprint("receipts", __name__, template_folder="templates")
+answer_errors_with_pages(blueprint)
+
+VIEWS: Final = Limit("receipt_views", burst=60, every_s=1)
+REFRESH_S: Final = 10
+_SEPARATORS = re.compile(r"[\s.\-]+")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@blueprint.get("/receipts")
+def check() -> Response:
+    """Ask for a verification code and lead to its receipt; a wrong code says so on the same page."""
+    runtime = current()
+    _limit(runtime)
+    locale = locale_of()
+    given = request.args.get("code", "")[:100]
+    code = _code(given)
+    if not given:
+        return render("receipts/check.html", locale=locale, given="", unknown=False)
+    try:
+        with runtime.database.begin() as uow:
+            get_receipt(uow, code)
+    except ReceiptNotFound:
+        return render("receipts/check.html", locale=locale, status=404, given=given, unknown=True)
+    return _see_other(f"/receipts/{code}?lang={locale}")
+
+
+@blueprint.get("/receipts/<code>")
+def show(code: str) -> Response:
+    """One receipt, to read, print or check."""
+    runtime = current()
+    _limit(runtime)
+    with runtime.database.begin() as uow:
+        receipt = get_receipt(uow, _code(code))
+        order = get_by_id(uow, receipt.order_id)
+    locale = locale_of()
+    is_pending = receipt.state is ReceiptState.PENDING
+    here = f"{runtime.settings.web.public_url.rstrip('/')}/receipts/{receipt.verification_code}"
+    return render(
+        "receipts/receipt.html",
+        locale=locale,
+        receipt=receipt,
+        order=order,
+        is_pending=is_pending,
+        refresh_s=REFRESH_S if is_pending else 0,
+        title=_title(order.lines[0].type if len({line.type for line in order.lines}) == 1 else ""),
+        words=amount_in_words(receipt.amount, locale),
+        provider_name=_provider_name(runtime, receipt, locale),
+        code_shown=_grouped(receipt.verification_code),
+        verify_url=here,
+        qr=segno.make(here, error="m").svg_inline(
+            omitsize=True, svgclass="qr-image", lineclass=None, border=2
+        ),
+        as_of=runtime.clock.now(),
+    )
+
+
+@blueprint.get("/pay/<token>/receipt")
+def of_order(token: str) -> Response:
+    """From the payment page to the receipt of its order; back to the page while there is none."""
+    runtime = current()
+    _limit(runtime)
+    if not _TOKEN.fullmatch(token):
+        raise OrderNotFound("not a token of a payment page")
+    with runtime.database.begin() as uow:
+        order = get_by_token(uow, token)
+        receipt = for_order(uow, order.id)
+    locale = locale_of(order.locale)
+    if receipt is None:
+        return _see_other(f"/pay/{token}?lang={locale}")
+    return _see_other(f"/receipts/{receipt.verification_code}?lang={locale}")
+
+
+def _title(line_type: str) -> str:
+    """Receipts of phí and of lệ phí have names of their own (Decree 123/2020, article 30)."""
+    titles = {LineType.FEE_PHI: "phi", LineType.FEE_LE_PHI: "le_phi", LineType.FINE: "fine"}
+    return titles.get(LineType(line_type), "mixed") if line_type else "mixed"
+
+
+def _provider_name(runtime: Runtime, receipt: ReceiptView, locale: Locale) -> str:
+    code = receipt.provider_account or ""
+    if code not in runtime.providers:
+        return code
+    account = runtime.providers.get(code).account
+    return account.name_en if locale == "en" else account.name_vi
+
+
+def _code(text: str) -> str:
+    """A verification code as typed: any case, gaps or none; letters that look like digits are digits."""
+    bare = _SEPARATORS.sub("", text).upper().translate(str.maketrans("OIL", "011"))
+    return bare if len(bare) == VERIFICATION_CODE_LENGTH and bare.isascii() and bare.isalnum() else ""
+
+
+def _grouped(code: str) -> str:
+    return " ".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def _limit(runtime: Runtime) -> None:
+    require_rate(current_app, VIEWS, request.remote_addr or "", now_s=runtime.clock.monotonic())
+
+
+def _see_other(target: str) -> Response:
+    return redirect(target, code=303)  # type: ignore[return-value]

@@ -1,0 +1,183 @@
+"""One pass of a run: both sides are loaded, matched, adopted where the door must speak first, and written.
+
+Called by `service`. A pass is repeatable: what has its place is left alone, what waits is looked at again.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from payclear.catalogue.service import business_calendar
+from payclear.contract.registry import ProviderLine
+from payclear.db.uow import UnitOfWork
+from payclear.kernel.calendar import BusinessCalendar
+from payclear.kernel.money import Money
+from payclear.runtime import Runtime
+from reconciliation import queries
+from reconciliation.adoption import BATCH, Adopted, Adoption, AdoptionDesk, adoptions, clear_unknown_receipt
+from reconciliation.days import cut_off_time
+from reconciliation.discrepancies import service as discrepancies
+from reconciliation.discrepancies.classify import Circumstances, Finding, classify
+from reconciliation.discrepancies.domain import Code, Resolution
+from reconciliation.discrepancies.service import Register
+from reconciliation.intake.queries import LOCK_ACCOUNT
+from reconciliation.matching.domain import RULES, Matching, Standing
+from reconciliation.matching.match import match
+from reconciliation.records import RunRow
+from reconciliation.runs import RUN_STEPS
+from reconciliation.scope import Scope, load
+
+
+def run_pass(runtime: Runtime, line: ProviderLine, run: RunRow) -> tuple[int, Adopted]:
+    """Match until nothing is left for the door, then write; commits. Returns how much was written, and the adoptions.
+
+    A pass over a finished run that changes nothing writes nothing.
+    """
+    tally = Adopted()
+    while True:
+        with runtime.database.begin() as uow:
+            uow.run(LOCK_ACCOUNT, (run.provider_account,))
+            work = _Work(uow, line, run)
+            todo = work.adoptions(tally)
+            if not todo:
+                written = work.write()
+                changes = written + tally.taken
+                if changes or run.passes == 0:
+                    _count_pass(uow, run)
+                    uow.commit()
+                return changes, tally
+        _adopt_all(runtime, line, run, todo, tally)
+
+
+def _adopt_all(
+    runtime: Runtime, line: ProviderLine, run: RunRow, todo: list[Adoption], tally: Adopted
+) -> None:
+    for start in range(0, len(todo), BATCH):
+        batch = todo[start : start + BATCH]
+        with runtime.database.begin() as uow:
+            uow.run(LOCK_ACCOUNT, (run.provider_account,))
+            rows = discrepancies.live_of(
+                uow,
+                run.provider_account,
+                keys=[adoption.finding.key for adoption in batch if adoption.finding],
+                places=[adoption.place for adoption in batch],
+            )
+            desk = AdoptionDesk(
+                uow,
+                provider_account=run.provider_account,
+                register=_register(uow, run, business_calendar(uow, line.code), rows),
+                business_on=run.business_on,
+                attempts_max=runtime.settings.orders.attempts_max,
+                tally=tally,
+            )
+            desk.act(batch)
+            uow.commit()
+
+
+def _register(
+    uow: UnitOfWork, run: RunRow, calendar: BusinessCalendar, rows: list[discrepancies.DiscrepancyRow]
+) -> Register:
+    return Register(
+        uow,
+        provider_account=run.provider_account,
+        run_id=run.id,
+        business_on=run.business_on,
+        calendar=calendar,
+        rows=rows,
+    )
+
+
+def _count_pass(uow: UnitOfWork, run: RunRow) -> None:
+    to = RUN_STEPS.next(run.step, "matched").to
+    moved = uow.run(queries.PASSED, {"id": run.id, "from": run.step, "to": to, "rules": RULES}).rowcount
+    assert moved == 1, "the account's lock keeps others out"
+
+
+class _Work:
+    """Both sides of a pass, matched, in one transaction."""
+
+    def __init__(self, uow: UnitOfWork, line: ProviderLine, run: RunRow) -> None:
+        self.uow = uow
+        self.run = run
+        self.calendar = business_calendar(uow, line.code)
+        self.scope: Scope = load(uow, run, cut_off_time(line.cut_off))
+        self.rows = discrepancies.live(uow, run.provider_account)
+        self.day = Circumstances(
+            business_on=run.business_on,
+            grace_business_days=line.grace_business_days,
+            is_complete=run.is_complete,
+            calendar=self.calendar,
+            digests=tuple(statement.sha256 for statement in self.scope.statements),
+        )
+        self.matching: Matching = match(self.scope.lines, self.scope.items)
+
+    def adoptions(self, tally: Adopted) -> list[Adoption]:
+        """What the door or the suspense account must take before anything is written."""
+        booked = {row.place for row in self.rows if row.entry_id is not None and row.place is not None}
+        return adoptions(self.matching, self.scope, self.day, booked=booked, tried=tally.tried)
+
+    def write(self) -> int:
+        """Write matches, exclusions and discrepancies; returns how many rows that made."""
+        register = _register(self.uow, self.run, self.calendar, self.rows)
+        self._resolve(register)
+        for finding in classify(self.matching, self.day):
+            place = self.scope.place(finding.line) if finding.line else None
+            self._clear_receipt_of(register, finding, place)
+            register.note(finding, place=place)
+        written = register.flush()
+        written += queries.copy_rows(self.uow, queries.COPY_MATCHES, self._match_rows(self.uow.now))
+        written += queries.copy_rows(self.uow, queries.COPY_EXCLUSIONS, self._exclusion_rows(self.uow.now))
+        return written
+
+    def _match_rows(self, at: datetime) -> Iterator[tuple[Any, ...]]:
+        pass_no = self.run.passes + 1
+        for pair in self.matching.pairs:
+            line, item = pair.line, pair.item
+            statement_id, line_no = self.scope.place(line)
+            listed_on = self.scope.statement_day(line)
+            is_other_day = item.day != listed_on or line.day not in (None, listed_on)
+            yield (
+                statement_id,
+                line_no,
+                item.attempt_id,
+                self.run.id,
+                pass_no,
+                line.amount,
+                line.currency,
+                pair.stage.value,
+                is_other_day,
+                at,
+            )
+
+    def _exclusion_rows(self, at: datetime) -> Iterator[tuple[Any, ...]]:
+        for claim in self.matching.without_money:
+            yield (*self.scope.place(claim.line), self.run.id, "no_money_moved", at)
+
+    def _resolve(self, register: Register) -> None:
+        """Discrepancies whose missing side has come."""
+        if not self.rows:
+            return
+        for pair in self.matching.pairs:
+            place = self.scope.place(pair.line)
+            for row in {register.of_line(place), register.of_key(pair.item.attempt_ref)} - {None}:
+                assert row is not None
+                adopted = row.code == Code.B01_PAID_THERE_NOT_HERE
+                register.resolve(row, Resolution.ADOPTED if adopted else Resolution.MATCHED)
+                if row.entry_id is not None:
+                    amount = Money(pair.line.amount, pair.line.currency)
+                    clear_unknown_receipt(self.uow, row, self.run, amount)
+        for claim in self.matching.without_money:
+            row = register.of_line(self.scope.place(claim.line))
+            if row is not None:
+                register.resolve(row, Resolution.AGREED)
+
+    def _clear_receipt_of(self, register: Register, finding: Finding, place: tuple[UUID, int] | None) -> None:
+        """Money kept as unknown whose attempt has booked it by now, with another amount or status."""
+        if place is None or finding.item is None or finding.item.standing is not Standing.CAPTURED:
+            return
+        row = register.of_line(place)
+        is_own = finding.code not in (Code.B09_DUPLICATE_LINE, Code.B10_DUPLICATE_PAYMENT, Code.B12_AMBIGUOUS)
+        if row is not None and row.entry_id is not None and is_own and finding.line is not None:
+            amount = Money(finding.line.amount, finding.line.currency)
+            clear_unknown_receipt(self.uow, row, self.run, amount)

@@ -1,0 +1,195 @@
+"""Which page an order needs, what is offered, and the link back."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from uuid import uuid4
+
+import pytest
+
+from payclear.checkout.domain import (
+    WAITING,
+    PageKind,
+    Refusal,
+    is_web_address,
+    offers_for,
+    return_link,
+    standing_of,
+    subject_of,
+)
+from payclear.contract.messages import Account
+from payclear.contract.registry import ProviderLine
+from payclear.kernel.money import Money
+from payclear.orders.domain import LIVE_STATES, AttemptState, OrderState
+from payclear.orders.records import AttemptView, DocumentView, OrderView
+from tests.checkout.fakes import ToldProvider
+
+NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
+LAST_CALL = timedelta(minutes=1)
+
+
+def attempt(state: AttemptState, number: int = 1, **changes: object) -> AttemptView:
+    made = AttemptView(
+        id=uuid4(),
+        order_id=uuid4(),
+        number=number,
+        attempt_ref=f"PC000000000XX0{number}",
+        provider_account="a",
+        state=state,
+        version=1,
+        amount=200_000,
+        currency="VND",
+        merchant_account="M1",
+        provider_ref=None,
+        redirect_url="https://bank.example/pay/1",
+        evidence_rank=-1,
+        queries=0,
+        next_query_at=NOW if state in LIVE_STATES else None,
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+        decided_at=None,
+        paid_at=None,
+        channel=None,
+        instrument=None,
+    )
+    return replace(made, **changes)
+
+
+def order(state: OrderState = OrderState.OPEN, *attempts: AttemptView, **changes: object) -> OrderView:
+    made = OrderView(
+        id=uuid4(),
+        order_ref="PC000000000XX",
+        payment_code="792734884080939",
+        pay_token="t" * 32,
+        portal_code="demoportal",
+        portal_ref="ref-1",
+        state=state,
+        amount=Money(200_000),
+        quoted_on=date(2026, 11, 21),
+        expires_at=NOW + timedelta(hours=1),
+        return_url="https://portal.example/return?dossier=7&status=x",
+        locale="vi",
+        created_at=NOW,
+        paid_at=None,
+        lines=(),
+        documents=(),
+        attempts=attempts,
+    )
+    return replace(made, **changes)
+
+
+def kind(of: OrderView, *, attempts_max: int = 5) -> PageKind:
+    return standing_of(of, now=NOW, attempts_max=attempts_max, last_call=LAST_CALL).kind
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "expected"),
+    [
+        (OrderState.OPEN, [], PageKind.CHOOSE),
+        (OrderState.OPEN, [AttemptState.FAILED], PageKind.CHOOSE),
+        (OrderState.OPEN, [AttemptState.EXPIRED], PageKind.CHOOSE),
+        (OrderState.OPEN, [AttemptState.CREATED], PageKind.CONFIRMING),
+        (OrderState.OPEN, [AttemptState.SENT], PageKind.CONTINUE),
+        (OrderState.OPEN, [AttemptState.IN_DOUBT], PageKind.CONFIRMING),
+        (OrderState.OPEN, [AttemptState.SURPLUS], PageKind.REVIEW),
+        (OrderState.OPEN, [AttemptState.SURPLUS, AttemptState.IN_DOUBT], PageKind.CONFIRMING),
+        (OrderState.PAID, [AttemptState.SUCCEEDED], PageKind.PAID),
+        (OrderState.PAID, [AttemptState.SURPLUS, AttemptState.SUCCEEDED], PageKind.PAID),
+        (OrderState.EXPIRED, [], PageKind.EXPIRED),
+        (OrderState.EXPIRED, [AttemptState.SURPLUS], PageKind.REVIEW),
+        (OrderState.CANCELLED, [], PageKind.CANCELLED),
+        (OrderState.CANCELLED, [AttemptState.SURPLUS], PageKind.REVIEW),
+        (OrderState.FAILED, [AttemptState.FAILED], PageKind.FAILED),
+    ],
+)
+def test_page_of_an_order_follows_its_money(
+    state: OrderState, attempts: list[AttemptState], expected: PageKind
+) -> None:
+    assert kind(order(state, *(attempt(each, at + 1) for at, each in enumerate(attempts)))) is expected
+
+
+def test_page_of_every_state_never_offers_payment_while_money_may_be_on_its_way() -> None:
+    for state, last in product(OrderState, AttemptState):
+        shown = kind(order(state, attempt(last)))
+        if last in LIVE_STATES or last is AttemptState.SURPLUS or state is not OrderState.OPEN:
+            assert shown is not PageKind.CHOOSE, (state, last)
+
+
+def test_page_of_a_sent_attempt_past_its_time_asks_to_wait() -> None:
+    assert kind(order(OrderState.OPEN, attempt(AttemptState.SENT, expires_at=NOW))) is PageKind.CONFIRMING
+
+
+@pytest.mark.parametrize("address", [None, "", "javascript:alert(1)", "data:text/html,x", "//bank.example"])
+def test_page_of_a_sent_attempt_without_a_web_address_has_no_link(address: str | None) -> None:
+    assert not is_web_address(address)
+    assert (
+        kind(order(OrderState.OPEN, attempt(AttemptState.SENT, redirect_url=address))) is PageKind.CONFIRMING
+    )
+
+
+def test_page_of_an_open_order_in_its_last_minute_takes_no_new_attempt() -> None:
+    assert kind(order(expires_at=NOW + LAST_CALL)) is PageKind.EXPIRED
+    assert kind(order(expires_at=NOW + LAST_CALL + timedelta(seconds=1))) is PageKind.CHOOSE
+
+
+def test_page_of_an_order_with_every_try_used_is_closed() -> None:
+    refused = [attempt(AttemptState.FAILED, number) for number in (1, 2)]
+    assert kind(order(OrderState.OPEN, *refused), attempts_max=2) is PageKind.FAILED
+
+
+def test_standing_names_the_last_refused_attempt_and_the_surplus() -> None:
+    refused = attempt(AttemptState.FAILED)
+    standing = standing_of(order(OrderState.OPEN, refused), now=NOW, attempts_max=5, last_call=LAST_CALL)
+    assert standing.last_refused == refused
+    assert not standing.has_surplus
+    assert not standing.is_waiting
+    paid_twice = order(OrderState.PAID, attempt(AttemptState.SURPLUS), attempt(AttemptState.SUCCEEDED, 2))
+    standing = standing_of(paid_twice, now=NOW, attempts_max=5, last_call=LAST_CALL)
+    assert standing.has_surplus
+    assert standing.attempt == paid_twice.attempts[1]
+    assert {PageKind.CONTINUE, PageKind.CONFIRMING} == WAITING
+
+
+def line(provider: ToldProvider) -> ProviderLine:
+    account = Account(code="a", adapter="told", name_vi="", name_en="", options={}, secrets={})
+    return ProviderLine(account=account, provider=provider, cut_off="00:00", grace_business_days=1)
+
+
+@pytest.mark.parametrize(
+    ("provider", "refusal", "limit"),
+    [
+        (ToldProvider(minimum=200_001), Refusal.BELOW_MINIMUM, Money(200_001)),
+        (ToldProvider(maximum=199_999), Refusal.ABOVE_MAXIMUM, Money(199_999)),
+        (ToldProvider().without_pages(), Refusal.NOT_ONLINE, None),
+        (ToldProvider(minimum=200_000, maximum=200_000), None, None),
+    ],
+)
+def test_offer_outside_what_an_account_takes_carries_its_reason(
+    provider: ToldProvider, refusal: Refusal | None, limit: Money | None
+) -> None:
+    offer = offers_for(Money(200_000), [line(provider)])[0]
+    assert (offer.refusal, offer.limit) == (refusal, limit)
+    assert offer.is_open is (refusal is None)
+    assert (offer.name_vi, offer.name_en) == ("Ngân hàng kể", "Told bank")
+
+
+def test_return_link_keeps_the_portals_parameters_and_its_own_words_win() -> None:
+    link = return_link(order(OrderState.EXPIRED))
+    assert link == "https://portal.example/return?dossier=7&order_ref=PC000000000XX&status=expired"
+
+
+def document(of: str) -> DocumentView:
+    return DocumentView(
+        obligation_id=uuid4(),
+        kind=of,
+        document_no="1",
+        document_on=date(2026, 11, 21),
+        agency_code="H00",
+        agency_name_vi="Sở Mẫu",
+        agency_name_en="Sample Department",
+    )
+
+
+def test_subject_of_documents_of_one_kind_is_that_kind() -> None:
+    assert subject_of(order(documents=(document("traffic_fine"), document("traffic_fine")))) == "traffic_fine"
+    assert subject_of(order(documents=(document("traffic_fine"), document("dossier_fee")))) == "mixed"
