@@ -1,4 +1,4 @@
-"""Takes what the statement proves through the one door: late success, late refusal, and money nobody here knows.
+"""Takes what the statement proves through the one door: late success, late refusal, unknown money.
 
 Called by the nightly run between matching and writing, in small transactions of its own that may be repeated.
 It must never change an order itself: `orders.evidence` does, by its own rules.
@@ -75,7 +75,7 @@ class Adopted:
 def adoptions(
     matching: Matching, scope: Scope, day: Circumstances, *, booked: set[Place], tried: set[Place]
 ) -> list[Adoption]:
-    """What a matching leaves to be done, in order of place. `booked`: lines whose money is in suspense already."""
+    """What a matching leaves to be done, in order of place. `booked`: lines with money in suspense."""
     found = [*_for_the_door(matching, scope, day), *_for_suspense(matching, scope, day, booked)]
     return sorted((each for each in found if each.place not in tried), key=lambda each: each.line.place)
 
@@ -193,7 +193,7 @@ class AdoptionDesk:
 
 
 def clear_unknown_receipt(uow: UnitOfWork, row: DiscrepancyRow, run: RunRow, amount: Money) -> None:
-    """The attempt behind money in suspense was found and has booked it itself: take the unknown receipt out again."""
+    """The attempt behind money in suspense has booked it itself by now: take the receipt out again."""
     entry = Entry(
         template=UNKNOWN_RECEIPT_CLEARED,
         natural_key=f"unknown-cleared:{row.entry_id}",

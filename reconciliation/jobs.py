@@ -1,4 +1,4 @@
-"""Jobs of the night: start every account's day, reconcile one day, catch up on days that have no finished run."""
+"""Jobs of the night: start every account's day, reconcile one day, catch up on unfinished days."""
 
 from datetime import date, timedelta
 

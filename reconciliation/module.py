@@ -1,4 +1,4 @@
-"""How reconciliation joins payclear: its ticks, checks, pages, command and texts. Found by its entry point."""
+"""How reconciliation joins payclear: ticks, checks, pages, command and texts. Found by its entry point."""
 
 from pathlib import Path
 from typing import Any

@@ -30,7 +30,7 @@ from reconciliation.scope import Scope, load
 
 
 def run_pass(runtime: Runtime, line: ProviderLine, run: RunRow) -> tuple[int, Adopted]:
-    """Match until nothing is left for the door, then write; commits. Returns how much was written, and the adoptions.
+    """Match until nothing is left for the door, then write and commit. Returns the changes and the adoptions.
 
     A pass over a finished run that changes nothing writes nothing.
     """

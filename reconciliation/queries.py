@@ -1,5 +1,7 @@
 """Every statement of runs, matching and counting. All are set-based: no statement is run once per line."""
 
+# ruff: noqa: S608  (statements are put together from constants of this package, never from input)
+
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +11,8 @@ from payclear.db.uow import UnitOfWork
 
 _RUN = """
     id, provider_account, business_on, statement_id, step, verdict, hold, absence, is_complete, passes, rules,
-    control_count, control_sum, lines_count, lines_sum, problems_count, matched_count, matched_sum, differing_count,
+    control_count, control_sum, lines_count, lines_sum, problems_count, matched_count, matched_sum,
+        differing_count,
     differing_sum, excluded_count, excluded_sum, ours_count, ours_sum, ours_matched_count, ours_matched_sum,
     ours_explained_count, ours_explained_sum, started_at, as_of
 """
@@ -26,9 +29,12 @@ SELECT {_RUN} FROM reconciliation_run WHERE provider_account = %s AND business_o
 """
 
 START = f"""
-INSERT INTO reconciliation_run (id, provider_account, business_on, statement_id, step, verdict, absence, is_complete,
-    passes, rules, lines_count, lines_sum, problems_count, matched_count, matched_sum, differing_count, differing_sum,
-    excluded_count, excluded_sum, ours_count, ours_sum, ours_matched_count, ours_matched_sum, ours_explained_count,
+INSERT INTO reconciliation_run (id, provider_account, business_on, statement_id, step, verdict, absence,
+    is_complete,
+    passes, rules, lines_count, lines_sum, problems_count, matched_count, matched_sum, differing_count,
+        differing_sum,
+    excluded_count, excluded_sum, ours_count, ours_sum, ours_matched_count, ours_matched_sum,
+        ours_explained_count,
     ours_explained_sum, started_at, as_of)
 VALUES (%(id)s, %(account)s, %(on)s, %(statement_id)s, %(step)s, 'incomplete', %(absence)s, false,
         0, %(rules)s, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, %(at)s, %(as_of)s)
@@ -62,13 +68,15 @@ UPDATE reconciliation_run SET step = %(to)s, passes = passes + 1, rules = %(rule
 WHERE id = %(id)s AND step = %(from)s
 """
 
-# The last day before this one whose run came to its end: what was captured well before it is matched or listed.
+# The last day before this one whose run came to its end: what was captured well before it is matched or
+# listed.
 LAST_DONE_BEFORE = """
 SELECT max(business_on) FROM reconciliation_run
 WHERE provider_account = %s AND business_on < %s AND passes > 0
 """
 
-# Lines without a final place: those of this statement, and earlier ones whose discrepancy waits for a missing side.
+# Lines without a final place: those of this statement, and earlier ones whose discrepancy waits for a
+# missing side.
 # A line whose money the door put into suspense stays with its case.
 _SCOPE = """
     SELECT l.statement_id, l.line_no
@@ -79,7 +87,8 @@ _SCOPE = """
       AND NOT EXISTS (SELECT 1 FROM statement_line_exclusion x
                       WHERE x.statement_id = l.statement_id AND x.line_no = l.line_no)
       AND NOT EXISTS (SELECT 1 FROM discrepancy d
-                      WHERE d.statement_id = l.statement_id AND d.line_no = l.line_no AND d.state = 'resolved')
+                      WHERE d.statement_id = l.statement_id AND d.line_no = l.line_no
+                          AND d.state = 'resolved')
     UNION
     SELECT d.statement_id, d.line_no
     FROM discrepancy d
@@ -94,7 +103,8 @@ _SCOPE = """
 
 LINES = f"""
 WITH scope AS MATERIALIZED ({_SCOPE})
-SELECT s.id, s.sha256, s.business_on, l.line_no, l.attempt_ref, l.provider_ref, l.amount, l.currency, l.outcome,
+SELECT s.id, s.sha256, s.business_on, l.line_no, l.attempt_ref, l.provider_ref, l.amount, l.currency,
+    l.outcome,
        l.kind, l.occurred_at
 FROM scope
 JOIN statement s ON s.id = scope.statement_id
@@ -102,7 +112,8 @@ JOIN statement_line l ON l.statement_id = scope.statement_id AND l.line_no = sco
 ORDER BY s.business_on, s.version, s.id, l.line_no
 """
 
-# What the ledger says came in for an attempt: an attempt in suspense may have brought another amount than was asked.
+# What the ledger says came in for an attempt: an attempt in suspense may have brought another amount than
+# was asked.
 BOOKED_FOR = """
     (SELECT coalesce(sum(p.amount), 0)::bigint
      FROM journal_entry e JOIN posting p ON p.entry_id = e.id
@@ -111,7 +122,8 @@ BOOKED_FOR = """
        AND p.account_code = 'provider_receivable' AND p.side = 'D')
 """
 
-# Our side: money of the window that no line has yet, whatever the lines name, and what is open from earlier days.
+# Our side: money of the window that no line has yet, whatever the lines name, and what is open from earlier
+# days.
 ITEMS = f"""
 WITH scope AS MATERIALIZED ({_SCOPE}),
 named AS MATERIALIZED (
@@ -151,7 +163,8 @@ LEFT JOIN held ON held.attempt_id = a.id
 """
 
 COPY_MATCHES = """
-COPY reconciliation_match (statement_id, line_no, attempt_id, run_id, pass_no, amount, currency, stage, is_other_day,
+COPY reconciliation_match (statement_id, line_no, attempt_id, run_id, pass_no, amount, currency, stage,
+    is_other_day,
                            matched_at) FROM STDIN
 """
 
@@ -163,7 +176,8 @@ UNSETTLED_PASSES = """
 SELECT m.pass_no, m.currency, count(*), sum(m.amount)::bigint
 FROM reconciliation_match m
 WHERE m.run_id = %(run)s
-  AND NOT EXISTS (SELECT 1 FROM reconciliation_settlement s WHERE s.run_id = m.run_id AND s.pass_no = m.pass_no)
+  AND NOT EXISTS (SELECT 1 FROM reconciliation_settlement s WHERE s.run_id = m.run_id
+      AND s.pass_no = m.pass_no)
 GROUP BY m.pass_no, m.currency ORDER BY m.pass_no
 """
 
@@ -186,7 +200,8 @@ FROM (
     FROM statement_line l
     LEFT JOIN reconciliation_match m ON m.statement_id = l.statement_id AND m.line_no = l.line_no
     LEFT JOIN statement_line_exclusion x ON x.statement_id = l.statement_id AND x.line_no = l.line_no
-    LEFT JOIN discrepancy d ON d.statement_id = l.statement_id AND d.line_no = l.line_no AND d.state <> 'resolved'
+    LEFT JOIN discrepancy d ON d.statement_id = l.statement_id AND d.line_no = l.line_no
+        AND d.state <> 'resolved'
     WHERE l.statement_id = %(statement)s
 ) AS line
 """
@@ -200,7 +215,8 @@ SELECT count(*), coalesce(sum(amount), 0)::bigint,
 FROM (
     SELECT CASE a.state WHEN 'surplus' THEN {BOOKED_FOR} ELSE a.amount END AS amount,
            EXISTS (SELECT 1 FROM reconciliation_match m WHERE m.attempt_id = a.id) AS is_matched,
-           EXISTS (SELECT 1 FROM discrepancy d WHERE d.attempt_id = a.id AND d.state <> 'resolved') AS is_explained
+           EXISTS (SELECT 1 FROM discrepancy d WHERE d.attempt_id = a.id
+               AND d.state <> 'resolved') AS is_explained
     FROM payment_attempt a
     WHERE a.provider_account = %(account)s AND a.state IN ('succeeded', 'surplus')
       AND a.paid_at >= %(start)s AND a.paid_at < %(until)s
@@ -218,7 +234,8 @@ UPDATE reconciliation_run
 SET step = %(to)s, verdict = %(verdict)s, as_of = %(at)s, matched_count = %(matched_count)s,
     matched_sum = %(matched_sum)s, differing_count = %(differing_count)s, differing_sum = %(differing_sum)s,
     excluded_count = %(excluded_count)s, excluded_sum = %(excluded_sum)s, ours_count = %(ours_count)s,
-    ours_sum = %(ours_sum)s, ours_matched_count = %(ours_matched_count)s, ours_matched_sum = %(ours_matched_sum)s,
+    ours_sum = %(ours_sum)s, ours_matched_count = %(ours_matched_count)s,
+        ours_matched_sum = %(ours_matched_sum)s,
     ours_explained_count = %(ours_explained_count)s, ours_explained_sum = %(ours_explained_sum)s
 WHERE id = %(id)s AND step = %(from)s
 """
@@ -238,6 +255,13 @@ SELECT l.statement_id, l.line_no, l.occurred_at, l.occurred_at_raw
 FROM unnest(%s::uuid[], %s::int[]) AS wanted (statement_id, line_no)
 JOIN statement_line l USING (statement_id, line_no)
 """
+
+
+def one(uow: UnitOfWork, sql: str, parameters: Sequence[Any] | dict[str, Any]) -> tuple[Any, ...]:
+    """The row of a query that always has exactly one."""
+    row = uow.run(sql, parameters).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return tuple(row)
 
 
 def times_of(

@@ -1,4 +1,4 @@
-"""The life of a run and its verdict: pure words and tables, used by the service, the models and the reports."""
+"""The life of a run and its verdict: pure words and tables for service, models and reports."""
 
 from enum import StrEnum
 

@@ -15,7 +15,8 @@ from reconciliation.days import end_of, start_of
 from reconciliation.matching.domain import OurItem, Standing, TheirLine
 from reconciliation.records import RunRow
 
-# How far before the last finished day we look for money that was booked late; what is older is in a discrepancy.
+# How far before the last finished day we look for money that was booked late; what is older is in a
+# discrepancy.
 LOOK_BACK = timedelta(days=31)
 FETCH_ROWS = 5_000
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,7 +61,7 @@ def load(uow: UnitOfWork, run: RunRow, cut_off: time) -> Scope:
     statements: dict[UUID, int] = {}
     found: list[StatementInScope] = []
     lines: list[TheirLine] = []
-    parameters = {"statement": run.statement_id, "account": run.provider_account}
+    parameters: dict[str, Any] = {"statement": run.statement_id, "account": run.provider_account}
     for row in _stream(uow, "reconciliation_lines", queries.LINES, parameters):
         statement_no = statements.get(row[0])
         if statement_no is None:
@@ -123,12 +124,12 @@ class _Days:
 
 
 def _since(uow: UnitOfWork, run: RunRow, cut_off: time) -> datetime:
-    (last,) = uow.run(queries.LAST_DONE_BEFORE, (run.provider_account, run.business_on)).fetchone()
+    (last,) = queries.one(uow, queries.LAST_DONE_BEFORE, (run.provider_account, run.business_on))
     return _EARLIEST if last is None else start_of(last - LOOK_BACK, cut_off)
 
 
 def _stream(uow: UnitOfWork, name: str, sql: str, parameters: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Rows of a large query through a server-side cursor, so that only a window of them is in memory twice."""
+    """Rows of a large query through a server-side cursor: only a window of them is in memory twice."""
     uow.run("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read: plan for the last, not for the first
     with uow.driver.cursor(name=name) as cursor:
         cursor.itersize = FETCH_ROWS

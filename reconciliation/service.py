@@ -1,11 +1,11 @@
-"""The night of one provider account: fetch, keep, read, check, match, book, judge. Each step commits and resumes.
+"""The night of one provider account: fetch, keep, read, check, match, book, judge. Each step commits.
 
 Called by the job, the command and the bench. It holds no transaction open while it fetches or parses.
 """
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -52,10 +52,10 @@ def run_night(
     file: StatementFile | None = None,
     accept_held: bool = False,
 ) -> Night:
-    """Reconcile one provider account and business day as far as it goes; running it again changes nothing by itself.
+    """Reconcile one provider account and business day as far as it goes; again changes nothing by itself.
 
-    `file` is a statement brought by hand, else it is fetched. `accept_held` releases a statement that was held.
-    Raises UnknownProviderAccount, DayNotOver. A missing file is no error: the run waits, and the day is incomplete.
+    `file` is a statement brought by hand, else it is fetched. `accept_held` releases one that was held.
+    Raises UnknownProviderAccount, DayNotOver. A missing file is no error: the run waits.
     """
     line = runtime.providers.get(account)
     if day > business_day_of(runtime.clock.now(), cut_off_time(line.cut_off)):
@@ -184,7 +184,7 @@ def _read(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
 
 
 def _check(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
-    """Judge completeness; hold what a person must see first; leave out what an earlier version listed (F01, F06, F08)."""
+    """Judge completeness; hold what a person must see; leave out earlier versions' lines (F01, F06, F08)."""
     with runtime.database.begin() as uow:
         uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
         hold = run.hold or _reason_to_hold(uow, run)
@@ -219,7 +219,7 @@ def _reason_to_hold(uow: UnitOfWork, run: RunRow) -> Hold | None:
     assert run.statement_id is not None
     if run.lines_count and intake.another_day_with(uow, run.statement_id) is not None:
         return Hold.SAME_AS_OTHER_DAY
-    (lost,) = uow.run(intake_queries.LOST_LINES, _version(run)).fetchone()
+    (lost,) = queries.one(uow, intake_queries.LOST_LINES, _version(run))
     return Hold.CHANGED_VERSION if lost else None
 
 
@@ -257,36 +257,40 @@ def _book(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
 
 def _finish(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
     """Count, re-add and judge; raises DoesNotAddUp when a line has no place or two (INV-22)."""
-    cut_off = cut_off_time(line.cut_off)
     with runtime.database.begin() as uow:
         uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
-        places = uow.run(queries.LINE_PLACES, {"statement": run.statement_id}).fetchone()
-        if places[8] or (places[0], places[1]) != (run.lines_count, run.lines_sum):
-            raise DoesNotAddUp("lines without one place", run=str(run.id), lines=places[8])
-        ours = uow.run(
-            queries.OUR_DAY,
-            {
-                "account": line.code,
-                "start": start_of(run.business_on, cut_off),
-                "until": end_of(run.business_on, cut_off),
-            },
-        ).fetchone()
-        standing = uow.run(queries.STANDING, {"account": line.code, "on": run.business_on}).fetchone()
+        places = queries.one(uow, queries.LINE_PLACES, {"statement": run.statement_id})
+        lines, amount, *parts, misplaced, other_day = places
+        if misplaced or (lines, amount) != (run.lines_count, run.lines_sum):
+            raise DoesNotAddUp("lines without one place", run=str(run.id), lines=misplaced)
+        about = {"account": line.code, "on": run.business_on}
+        open_count, pending_count = queries.one(uow, queries.STANDING, about)
         verdict = verdict_of(
             is_complete=run.is_complete,
-            open_count=standing[0],
-            pending_count=standing[1],
-            warning_count=places[9],
+            open_count=open_count,
+            pending_count=pending_count,
+            warning_count=other_day,
         )
-        names = ("matched", "differing", "excluded")
-        values: dict[str, Any] = {}
-        for position, name in enumerate(names, start=1):
-            values |= {f"{name}_count": places[2 * position], f"{name}_sum": places[2 * position + 1]}
-        for position, name in enumerate(("ours", "ours_matched", "ours_explained")):
-            values |= {f"{name}_count": ours[2 * position], f"{name}_sum": ours[2 * position + 1]}
+        values = _named(("matched", "differing", "excluded"), parts) | _our_day(uow, line, run)
         _move(uow, run, "finished", queries.FINISH, verdict=verdict, at=uow.now, **values)
         _audit(uow, "day_judged", line.code, run.business_on, {"verdict": verdict, "run": str(run.id)})
         uow.commit()
+
+
+def _our_day(uow: UnitOfWork, line: ProviderLine, run: RunRow) -> dict[str, int]:
+    """What our books say of the day: all of it, what is matched, what a discrepancy explains."""
+    cut_off = cut_off_time(line.cut_off)
+    span = {"start": start_of(run.business_on, cut_off), "until": end_of(run.business_on, cut_off)}
+    row = queries.one(uow, queries.OUR_DAY, {"account": line.code, **span})
+    return _named(("ours", "ours_matched", "ours_explained"), row)
+
+
+def _named(names: Sequence[str], figures: Sequence[int]) -> dict[str, int]:
+    """Pairs of count and sum under their names."""
+    values: dict[str, int] = {}
+    for position, name in enumerate(names):
+        values[f"{name}_count"], values[f"{name}_sum"] = figures[2 * position], figures[2 * position + 1]
+    return values
 
 
 _NEXT: dict[Step, Callable[[Runtime, ProviderLine, RunRow], None]] = {

@@ -12,6 +12,7 @@ from payclear.contract.errors import OutcomeUnknown, ProviderError
 from payclear.contract.messages import CheckoutRequest, CheckoutResult, InboundRequest
 from payclear.contract.registry import ProviderLine
 from payclear.kernel.errors import ErrorCategory, PayclearError
+from payclear.kernel.ids import split_attempt_ref
 from payclear.orders.checkout import LAST_CALL, checkout_request, open_attempt, record_checkout
 from payclear.orders.domain import LIVE_STATES
 from payclear.orders.errors import AttemptInProgress, OrderNotPayable, TooManyAttempts
@@ -123,11 +124,13 @@ def returned_attempt(
     """
     line = runtime.providers.get(provider_account)
     hint = line.provider.read_return(line.account, request)
-    if hint.attempt_ref is None or not hint.signature_holds:
+    if not hint.signature_holds or split_attempt_ref(hint.attempt_ref or "") is None:
         log.info("checkout.return_unreadable", extra={"provider_account": provider_account})
         return None
     with runtime.database.begin() as uow:
-        return find_returned_attempt(uow, attempt_ref=hint.attempt_ref, provider_account=provider_account)
+        return find_returned_attempt(
+            uow, attempt_ref=str(hint.attempt_ref), provider_account=provider_account
+        )
 
 
 def settle_return(runtime: Runtime, returned: ReturnedAttempt) -> None:

@@ -12,7 +12,7 @@ from payclear.http.html import answer_errors_with_pages
 from payclear.http.rate_limits import Limit, TooManyRequests, require_rate
 from payclear.identity.domain import normal_login
 from payclear.identity.sessions import LoginFailed, NewSession, log_in, log_out
-from payclear.kernel.ids import find_order_refs, new_token, parse_public_id, public_id
+from payclear.kernel.ids import find_order_refs, is_order_ref, new_token, parse_public_id, public_id
 from payclear.kernel.payment_code import find_payment_codes
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.service import get_by_id
@@ -106,7 +106,7 @@ def order(order_ref: str) -> Response:
     """One order with everything that happened to it: attempts, evidence, history and postings."""
     runtime = current()
     with runtime.database.begin() as uow:
-        order_id = queries.order_id_of(uow, order_ref)
+        order_id = queries.order_id_of(uow, order_ref) if is_order_ref(order_ref) else None
         if order_id is None:
             raise OrderNotFound("no such payment order")
         trace = queries.trace(uow, order_id)

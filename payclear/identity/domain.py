@@ -71,9 +71,14 @@ def normal_login(text: str) -> str:
     return text.strip().lower()[:40]
 
 
+def is_login(text: str) -> bool:
+    """Whether somebody may have this login."""
+    return _LOGIN.fullmatch(text) is not None
+
+
 def require_login(login: str) -> None:
     """Raises InvalidLogin for a name that could not be typed again."""
-    if not _LOGIN.fullmatch(login):
+    if not is_login(login):
         raise InvalidLogin("2 to 40 small letters, digits, dots, dashes, a letter first", field="login")
 
 

@@ -18,6 +18,7 @@ from payclear.identity.domain import (
     SESSION_TOUCH,
     SessionTimes,
     StaffRole,
+    is_login,
     normal_login,
     require_login,
     require_strong_password,
@@ -96,7 +97,7 @@ def log_in(database: Database, *, login: str, password: str) -> NewSession:
     """
     name = normal_login(login)
     with database.begin() as uow:
-        staff = queries.find_staff(uow, name)
+        staff = queries.find_staff(uow, name) if is_login(name) else None
     usable = staff if staff is not None and staff.state == StaffState.ACTIVE else None
     holds = verify_password(password, usable.password_hash if usable else None)
     with database.begin() as uow:

@@ -1,4 +1,4 @@
-"""Turns what matching left over into classed findings. Pure; called by the nightly run inside its transaction."""
+"""Turns what matching left over into classed findings. Pure; called by the passes of a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from reconciliation.matching.match import is_reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What classification needs to know of the day. `is_complete`: the file is whole, so silence means absence.
+    """What classification needs to know. `is_complete`: the file is whole, so silence means absence.
 
     `digests` names the statements in scope by their SHA-256, at the place of their `statement_no`.
     """

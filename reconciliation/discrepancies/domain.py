@@ -1,4 +1,4 @@
-"""The classes of discrepancy, who looks first, and the life of one. Pure; used by classification, service and reports."""
+"""The classes of discrepancy, who looks first, and the life of one. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Owner(StrEnum):
 
 
 class DiscrepancyState(StrEnum):
-    """`pending` waits within grace and is no discrepancy yet; `open` needs somebody; `resolved` is explained."""
+    """`pending` waits and is no discrepancy yet; `open` needs somebody; `resolved` is explained."""
 
     PENDING = "pending"
     OPEN = "open"
@@ -102,7 +102,7 @@ DISCREPANCY_STATES = register(
 
 
 def identity_of(*, leg: str, provider_account: str, key: str, first_on: date) -> str:
-    """The identity of a discrepancy: without its class, so that an item that changes class keeps age and history."""
+    """The identity of a discrepancy: without its class, so that a change of class keeps age and history."""
     text = "\x1f".join((leg, provider_account, key, first_on.isoformat()))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 

@@ -22,7 +22,7 @@ LIVE = "state IN ('pending', 'open')"
 
 
 class Discrepancy(Base):
-    """One item that does not tie. `identity` leaves out the class, so a change of class keeps age and history."""
+    """One item that does not tie. `identity` leaves out the class, so that age and history stay."""
 
     __tablename__ = "discrepancy"
     __table_args__ = (

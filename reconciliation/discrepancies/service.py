@@ -1,7 +1,7 @@
 """Opens, ages, changes and resolves discrepancies; every change leaves a history row.
 
-Called by the passes of a run, in their transaction. A row is found again by its line or by its key, so that an
-item that changes class keeps its age.
+Called by the passes of a run, in their transaction. A row is found again by its line or by its key, so that
+an item that changes class keeps its age.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ class DiscrepancyRow:
 
 
 class Register:
-    """The live discrepancies of one account in one transaction; collects changes and writes them by `flush`."""
+    """The live discrepancies of one account; collects changes and writes them by `flush`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Statements as they came, their lines and what could not be read; append-only. Written only by `reconciliation.intake`."""
+"""Statements as they came, their lines and what could not be read; append-only. Written only by `intake`."""
 
 from datetime import date, datetime
 from uuid import UUID

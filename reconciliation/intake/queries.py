@@ -1,5 +1,7 @@
 """Every statement that keeps files and their lines."""
 
+# ruff: noqa: S608  (statements are put together from constants of this package, never from input)
+
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -29,7 +31,8 @@ SELECT business_on, sha256, name, media_type, content_sealed, data_key_id, kek_i
 FROM statement WHERE id = %s
 """
 
-# The same bytes, earlier, under another day of the account (F01): an honest empty day may repeat, one with lines may not.
+# The same bytes, earlier, under another day of the account (F01): an honest empty day may repeat, one with
+# lines may not.
 ON_ANOTHER_DAY = """
 SELECT other.business_on
 FROM statement own JOIN statement other USING (provider_account, sha256)
@@ -38,7 +41,8 @@ ORDER BY other.business_on LIMIT 1
 """
 
 _COPY_LINES = """
-COPY statement_line (statement_id, line_no, provider_account, attempt_ref, provider_ref, amount, currency, outcome,
+COPY statement_line (statement_id, line_no, provider_account, attempt_ref, provider_ref, amount, currency,
+    outcome,
                      kind, occurred_at, occurred_at_raw) FROM STDIN
 """
 _COPY_PROBLEMS = "COPY statement_problem (statement_id, number, line_no, code, detail) FROM STDIN"
@@ -47,7 +51,8 @@ _COPY_PROBLEMS = "COPY statement_problem (statement_id, number, line_no, code, d
 _EARLIER = """
     SELECT l.provider_ref, l.attempt_ref, l.amount, l.currency, l.outcome, l.kind
     FROM statement s
-    JOIN reconciliation_run r ON r.statement_id = s.id AND r.step NOT IN ('awaiting', 'fetched', 'parsed', 'held')
+    JOIN reconciliation_run r ON r.statement_id = s.id AND r.step NOT IN ('awaiting', 'fetched', 'parsed',
+        'held')
     JOIN statement_line l ON l.statement_id = s.id
     WHERE s.provider_account = %(account)s AND s.business_on = %(on)s AND s.id <> %(statement)s
 """
@@ -67,7 +72,8 @@ WITH earlier AS (
     SELECT DISTINCT {_WHOLE_LINE}, row_number() OVER (PARTITION BY statement_id, {_WHOLE_LINE}) AS ordinal
     FROM (
         SELECT l.* FROM statement s
-        JOIN reconciliation_run r ON r.statement_id = s.id AND r.step NOT IN ('awaiting', 'fetched', 'parsed', 'held')
+        JOIN reconciliation_run r ON r.statement_id = s.id AND r.step NOT IN ('awaiting', 'fetched',
+            'parsed', 'held')
         JOIN statement_line l ON l.statement_id = s.id
         WHERE s.provider_account = %(account)s AND s.business_on = %(on)s AND s.id <> %(statement)s
     ) AS line

@@ -15,6 +15,7 @@ from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import new_uuid, sha256_hex
 from payclear.security.sealed import DataKey, Sealer
 from reconciliation.intake import queries
+from reconciliation.queries import one
 from reconciliation.statements.checks import completeness_problems, unusable_entries
 
 TEXT_LIMIT = 200
@@ -32,7 +33,7 @@ class KeptStatement:
 
 @dataclass(frozen=True, slots=True)
 class StoredLines:
-    """What one file gave. Amounts are minor units; `problems` counts rows, file problems and failed totals."""
+    """What one file gave. Sums are minor units; `problems` counts rows, file problems and failed totals."""
 
     count: int
     amount: int
@@ -49,7 +50,7 @@ def keep(uow: UnitOfWork, sealer: Sealer, provider_account: str, file: Statement
     same = uow.run(queries.SAME_BYTES, (provider_account, file.business_on, digest)).fetchone()
     if same is not None:
         return KeptStatement(same[0], same[1], is_new=False)
-    (version,) = uow.run(queries.NEXT_VERSION, (provider_account, file.business_on)).fetchone()
+    (version,) = one(uow, queries.NEXT_VERSION, (provider_account, file.business_on))
     statement_id, data_key = new_uuid(), sealer.new_data_key()
     sealed = sealer.seal_bytes(
         file.content, data_key=data_key, table="statement", column="content_sealed", row=statement_id

@@ -103,7 +103,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The result. Every line is in exactly one place; every captured, free item in `pairs`, `differences` or `ours_only`."""
+    """The result. Every line is in exactly one place.
+
+    Every captured item that is not consumed is in exactly one of `pairs`, `differences`, `ours_only`.
+    """
 
     pairs: tuple[Pair, ...]
     differences: tuple[Difference, ...]

@@ -1,6 +1,6 @@
-"""Matches statement lines with attempts: by the provider's reference, then by ours; then amount, currency and status.
+"""Matches statement lines with attempts: by the provider's reference, then ours; then checks the rest.
 
-Called by the nightly run with everything in memory. Pure and deterministic: the order of the input changes nothing.
+Called by the nightly run with all in memory. Pure and deterministic: the order of input changes nothing.
 It must never match by amount, and never let an item be consumed twice.
 """
 
@@ -49,7 +49,7 @@ class _Desk:
                 self.shared_provider_refs.add(item.provider_ref)
 
     def find(self, line: TheirLine) -> tuple[OurItem | None, Stage | None, bool]:
-        """The item a line names, the stage that found it, and whether the references contradict each other."""
+        """The item a line names, the stage that found it, and whether its references contradict."""
         named = self.by_attempt_ref.get(line.attempt_ref)
         if is_reference(line.provider_ref):
             known = self.by_provider_ref.get(line.provider_ref)
@@ -63,7 +63,7 @@ class _Desk:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a provider reference names anything: gateways write nothing or zeros where no transaction was made."""
+    """Whether a provider reference names anything: gateways write zeros where no transaction was made."""
     return text.strip("0 ") != ""
 
 
@@ -146,7 +146,7 @@ def _claim_consumed(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -
 
 
 def _settle(desk: _Desk, claimed: list[_Claimed]) -> None:
-    """Decide between the lines that claim one free item: the surest key, then money, then the right amount, then place."""
+    """Decide between the lines that claim one item: the surest key, money, the right amount, then place."""
     item = _item_of(desk, claimed[0])
     claimed.sort(
         key=lambda each: (

@@ -12,7 +12,7 @@ from reconciliation.runs import Step, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
-    """One version of the day's statement, or its absence (version 0). Control figures are None where the file has none."""
+    """One version of the day's statement, or its absence (version 0). Control figures may be None."""
 
     version: int
     name: str
@@ -39,7 +39,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A whole with its parts. `adds_up`: the parts, counted from their rows, make the whole in count and amount."""
+    """A whole with its parts, which are counted from their own rows."""
 
     whole: Total
     parts: tuple[Total, ...]

@@ -16,7 +16,8 @@ ORDER BY s.version NULLS FIRST, r.started_at, r.id
 # Count and sum of the lines that each place holds, from their rows.
 MATCHED = """
 SELECT count(*), coalesce(sum(m.amount), 0)::bigint,
-       count(*) FILTER (WHERE m.is_other_day), coalesce(sum(m.amount) FILTER (WHERE m.is_other_day), 0)::bigint
+       count(*) FILTER (WHERE m.is_other_day), coalesce(sum(m.amount) FILTER (WHERE m.is_other_day),
+           0)::bigint
 FROM statement s JOIN reconciliation_match m ON m.statement_id = s.id AND m.matched_at <= %(as_of)s
 WHERE s.provider_account = %(account)s AND s.business_on = %(on)s
 """
@@ -32,7 +33,8 @@ ORDER BY s.version, l.line_no
 
 # Each discrepancy by its last event up to then: what stands, and what this day's runs resolved.
 DISCREPANCIES = """
-SELECT e.code, e.state, e.resolution, d.first_on, e.age_business_days, d.attempt_ref, d.provider_ref, s.version,
+SELECT e.code, e.state, e.resolution, d.first_on, e.age_business_days, d.attempt_ref, d.provider_ref,
+    s.version,
        e.line_no, s.business_on, e.ours, e.theirs, d.currency, l.amount
 FROM discrepancy d
 JOIN LATERAL (SELECT * FROM discrepancy_event v
@@ -72,7 +74,8 @@ ORDER BY s.version, l.line_no
 
 # Days with a run, the newest first; a page goes on below the last day shown.
 DAYS = """
-SELECT r.provider_account, r.business_on, r.step, r.verdict, r.as_of, r.lines_count, r.matched_count, r.matched_sum
+SELECT r.provider_account, r.business_on, r.step, r.verdict, r.as_of, r.lines_count, r.matched_count,
+    r.matched_sum
 FROM reconciliation_run r
 WHERE (%(account)s::text IS NULL OR r.provider_account = %(account)s) AND r.business_on < %(before)s
 ORDER BY r.business_on DESC, r.provider_account, r.started_at, r.id

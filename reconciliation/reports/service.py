@@ -1,4 +1,4 @@
-"""Builds a day's report from rows alone. Called by the console, the command and the CSV writer; it changes nothing."""
+"""Builds a day's report from rows alone. Called by the console and the command; it changes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def build(uow: UnitOfWork, line: ProviderLine, business_on: date) -> DayReport:
         "runs": [run.id for run in runs],
     }
     discrepancies, differing, waiting = _discrepancies(uow, business_on, about)
-    matched_count, matched_sum, other_count, other_sum = uow.run(queries.MATCHED, about).fetchone()
+    matched_count, matched_sum, other_count, other_sum = run_queries.one(uow, queries.MATCHED, about)
     exclusions = tuple(
         ExclusionRow(row[0], row[1], row[2], row[3], Money(row[4], row[5]), row[6])
         for row in uow.run(queries.EXCLUSIONS, about)
@@ -145,7 +145,7 @@ def _together(one: DayEntry, other: DayEntry) -> DayEntry:
 def _discrepancies(
     uow: UnitOfWork, business_on: date, about: dict[str, Any]
 ) -> tuple[tuple[DiscrepancyLine, ...], Total, Total]:
-    """The discrepancies, and the count and amount of this day's lines that the open and the waiting ones hold."""
+    """The discrepancies, and the totals of this day's lines that the open and the waiting ones hold."""
     found: list[DiscrepancyLine] = []
     held = {"open": [0, 0], "pending": [0, 0]}
     for row in uow.run(queries.DISCREPANCIES, about):

@@ -28,8 +28,8 @@ def summary(report: DayReport) -> Iterator[str]:
         ours = format_amount(each.ours, "en") if each.ours else "nothing"
         theirs = format_amount(each.theirs, "en") if each.theirs else "nothing"
         title = translate(f"reconciliation.code_{each.code.lower()}", "en")
-        state = each.resolution or each.state
-        yield f"  {each.code} {state}: {title} – {each.attempt_ref or each.provider_ref}, ours {ours}, theirs {theirs}"
+        state, reference = each.resolution or each.state, each.attempt_ref or each.provider_ref
+        yield f"  {each.code} {state}: {title} – {reference}, ours {ours}, theirs {theirs}"
     if len(report.discrepancies) > SHOWN:
         yield f"  and {len(report.discrepancies) - SHOWN} more: see the console"
 

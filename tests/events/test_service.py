@@ -18,7 +18,7 @@ AT = datetime(2026, 11, 21, 3, 30, 0, 7, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _own_subscribers(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_subscribers(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_subscribers", {})
 
 

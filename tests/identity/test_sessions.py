@@ -57,6 +57,8 @@ def actions(database: Database) -> list[str]:
         ("", ""),
         ("an.nguyen' --", PASSWORD),
         ("an.nguyen", "x" * 1000),
+        ("an\x00", "x\x00"),
+        ("\udcff", "\udcff"),
     ],
 )
 def test_login_that_does_not_hold_opens_nothing(

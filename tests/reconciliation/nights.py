@@ -151,7 +151,7 @@ class NightScene:
         merchant: str | None = None,
         rows: list[dict] | None = None,
     ) -> StatementFile:
-        """Put the rows into the day's file; without rows of its own the written ones, which then start anew."""
+        """Put the rows written so far into the day's file and start anew."""
         taken, self.rows = (self.rows, []) if rows is None else (rows, self.rows)
         data = {"rows": taken, "problems": problems, "count": count, "sum": total, "merchant": merchant}
         on = day or self.today

@@ -242,7 +242,8 @@ def test_matching_again_without_what_matched_finds_no_more_pairs(
         for item in items
     ]
     second = match(left, again)
-    # A line whose own item was taken by nobody may match once another line has found its place; none may be lost.
+    # A line whose own item was taken by nobody may match once another line has found its place; none may be
+    # lost.
     assert not {pair.item.attempt_id for pair in second.pairs} & taken
 
 
