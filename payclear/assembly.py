@@ -66,6 +66,7 @@ def core_ticks(settings: Settings) -> list[Tick]:
         Tick(job="webhooks.drain", every_s=every.drain_every_s),
         Tick(job="receipts.issue", every_s=every.drain_every_s),
         Tick(job="audit.seal", every_s=every.seal_every_s),
+        Tick(job="audit.seal_whole_trail", at=("00:40",)),
         Tick(job="jobs.tidy", at=("03:30",)),
     ]
 

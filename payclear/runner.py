@@ -144,7 +144,7 @@ def children(
     ]
     if not with_demo:
         return ours
-    return [*_simulator(settings, state_folder), *ours, *_portal(settings, web)]
+    return [*_simulator(settings, state_folder), *ours, *_portal(settings, state_folder, web)]
 
 
 def _payclear(name: str) -> list[str]:
@@ -157,13 +157,13 @@ def _simulator(settings: Settings, state_folder: Path) -> Iterator[ChildSpec]:
     host, port = settings.simulator.host, settings.simulator.port
     callbacks = f"{settings.web.public_url.rstrip('/')}/callbacks/vnpay-demo"
     words = [
-        *("--port", str(port), "--state", str(state_folder / "simulator.sqlite")),
+        *("--host", host, "--port", str(port), "--state", str(state_folder / "simulator.sqlite")),
         *("--vnpay-ipn-url", callbacks),
     ]
     yield ChildSpec("simulator", [sys.executable, "-m", SIMULATOR, *words], {}, f"{at(host, port)}/health")
 
 
-def _portal(settings: Settings, web: str) -> Iterator[ChildSpec]:
+def _portal(settings: Settings, state_folder: Path, web: str) -> Iterator[ChildSpec]:
     if not _is_there(PORTAL_EXAMPLE):
         return
     example = settings.portal_example
@@ -171,7 +171,10 @@ def _portal(settings: Settings, web: str) -> Iterator[ChildSpec]:
         "PAYCLEAR_PORTAL_EXAMPLE_API_KEY": example.api_key.reveal(),
         "PAYCLEAR_PORTAL_EXAMPLE_WEBHOOK_SECRET": example.webhook_secret.reveal(),
     }
-    words = ["--port", str(example.port), "--payclear", web]
+    words = [
+        *("--host", example.host, "--port", str(example.port), "--payclear", web),
+        *("--state", str(state_folder / "portal.sqlite")),
+    ]
     place = f"{at(example.host, example.port)}/"
     yield ChildSpec("portal", [sys.executable, "-m", PORTAL_EXAMPLE, *words], environ, place)
 

@@ -38,8 +38,12 @@ def request_id() -> str:
 
 
 def language() -> Locale:
-    """The language the caller reads by Accept-Language; Vietnamese unless English is preferred."""
-    return "en" if request.accept_languages.best_match(LOCALES, "vi") == "en" else "vi"
+    """The language the caller likes best by Accept-Language, whatever its region; else Vietnamese."""
+    for tag, quality in request.accept_languages:  # the best first
+        primary = tag.split("-")[0].lower()
+        if quality > 0 and primary in LOCALES:
+            return "en" if primary == "en" else "vi"
+    return "vi"
 
 
 def _begin() -> None:

@@ -105,9 +105,6 @@ class SecuritySettings:
     )
     seal_active: str = setting("id of the seal key that new data is wrapped with", required=True)
     audit_signing_key: Secret = setting("Ed25519 private key (PEM) for audit checkpoints", required=True)
-    webhook_signing_key: Secret = setting(
-        "Ed25519 private key (PEM) that signs webhooks as v1a", required=True
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,9 @@ EVENT_CHECKS = (
         SELECT o.id::text, o.state, 'no event for the state' FROM payment_order o
         WHERE o.state <> 'open' AND NOT EXISTS (
             SELECT 1 FROM event e WHERE e.aggregate_id = o.id AND e.type = 'payment_order.' || o.state)
+        UNION ALL
+        SELECT aggregate_id::text, type, 'announced more than once' FROM event
+        GROUP BY aggregate_id, type HAVING count(*) > 1
         """,
     ),
     Check(
@@ -188,7 +191,7 @@ EVENT_CHECKS = (
         title="Every delivery is delivered, due, or parked; a delivered one had an accepted try",
         sql="""
         SELECT d.id::text AS delivery, d.state, d.next_attempt_at::text AS next_attempt_at FROM webhook_delivery d
-        WHERE (d.state = 'pending' AND (d.next_attempt_at IS NULL OR d.created_at < now() - interval '16 days'))
+        WHERE (d.state = 'pending' AND d.next_attempt_at IS NULL)
            OR (d.state = 'delivered' AND NOT EXISTS (
                 SELECT 1 FROM webhook_attempt t WHERE t.delivery_id = d.id AND t.status BETWEEN 200 AND 299))
         """,

@@ -27,7 +27,6 @@ PRODUCTION = {
     "PAYCLEAR_SECURITY_SEAL_KEYS": f"2026a={KEY}",
     "PAYCLEAR_SECURITY_SEAL_ACTIVE": "2026a",
     "PAYCLEAR_SECURITY_AUDIT_SIGNING_KEY": PEM,
-    "PAYCLEAR_SECURITY_WEBHOOK_SIGNING_KEY": PEM,
 }
 
 
@@ -140,7 +139,6 @@ def test_production_refuses_every_key_of_the_demonstration() -> None:
         "PAYCLEAR_SECURITY_INDEX_SECRET": security.index_secret,
         "PAYCLEAR_SECURITY_SEAL_KEYS": Secret(f"2026a={security.seal_keys['demo'].reveal()}"),
         "PAYCLEAR_SECURITY_AUDIT_SIGNING_KEY": security.audit_signing_key,
-        "PAYCLEAR_SECURITY_WEBHOOK_SIGNING_KEY": security.webhook_signing_key,
         "PAYCLEAR_PORTAL_EXAMPLE_API_KEY": development.portal_example.api_key,
         "PAYCLEAR_PORTAL_EXAMPLE_WEBHOOK_SECRET": development.portal_example.webhook_secret,
     }
