@@ -160,7 +160,7 @@ class Arena:
         if ours.refused or self._count(discipline) - done_before != sent:
             raise ContestFailed(
                 f"{discipline.name}: {ours.refused} refused, {sent} acknowledged, "
-                f"{self._count(discipline) - done_before} in the database. {ours.first_refusal}"
+                f"{self._count(discipline) - done_before} in the database. {ours.first_refusal}\n{self._web.log_end()}"
             )
         return Bout(
             discipline=discipline.name,
@@ -191,9 +191,8 @@ class Arena:
         return int(_one(self._connection, discipline.count_done))
 
     def _touched(self) -> tuple[int, int]:
-        """Pages the database has looked at so far, and bytes of its log."""
-        self._connection.execute("SELECT pg_stat_force_next_flush()")
-        pages = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"
+        """Pages that connections have looked at so far, the server's own housekeeping left out; bytes of its log."""
+        pages = "SELECT sum(hits + reads) FROM pg_stat_io WHERE backend_type = 'client backend' AND object = 'relation'"
         return int(_one(self._connection, pages)), int(
             _one(self._connection, "SELECT pg_current_wal_insert_lsn() - '0/0'")
         )

@@ -13,6 +13,13 @@ from bench.likeness import FIRST_NUMBER
 SERIES = "BENCH"
 _SEPARATE = "{} - (n % 1000) * interval '1 millisecond'"
 
+_DELIVERED = """
+INSERT INTO webhook_attempt (delivery_id, number, sent_at, duration_ms, status, body_hash)
+SELECT d.id, 1, d.finished_at, 12, 200, sha256(e.body)
+FROM webhook_delivery d JOIN event e ON e.id = d.event_id
+WHERE d.state = 'delivered' AND NOT EXISTS (SELECT 1 FROM webhook_attempt a WHERE a.delivery_id = d.id)
+"""
+
 
 class Seeder:
     """Hands out numbers and makes their cases."""
@@ -29,6 +36,7 @@ class Seeder:
         offset = self._next - 1 - self._issued
         numbers = self._clone(self._exemplar.paid, count, _settled(offset))
         self._issued += count
+        self._connection.execute(_DELIVERED)
         self._connection.execute(
             "INSERT INTO receipt_series (series, last_number) VALUES (%(series)s, %(issued)s) "
             "ON CONFLICT (series) DO UPDATE SET last_number = %(issued)s",

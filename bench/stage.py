@@ -135,8 +135,10 @@ class Web:
         return cpu_seconds_of_group(self._process.pid)
 
     def log_end(self) -> str:
-        """The last lines of the server's log."""
-        return self._log.read_text(encoding="utf-8", errors="replace")[-1500:]
+        """The last lines of the server's log, those of errors when there are any."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        errors = [line for line in lines if '"level":"ERROR"' in line]
+        return "\n".join((errors or lines)[-5:])
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)

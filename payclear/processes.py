@@ -17,8 +17,6 @@ from payclear.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-RESCUE_EVERY_S = 10
-
 
 def run_worker(runtime: Runtime) -> None:
     """Take jobs until a signal says stop; jobs in hand are finished first."""
@@ -37,7 +35,8 @@ def run_worker(runtime: Runtime) -> None:
                 fetch_job_polling_interval=1.0,
                 delete_jobs="successful",
                 shutdown_graceful_timeout=30,
-                update_heartbeat_interval=5.0,
+                update_heartbeat_interval=settings.dead_after_s / 6,
+                stalled_worker_timeout=settings.dead_after_s,
             )
 
     asyncio.run(work())
@@ -53,7 +52,10 @@ def run_scheduler(runtime: Runtime) -> None:
         signal.signal(number, lambda *_: stop.set())
     scheduler = BackgroundScheduler()
     schedule(scheduler, database, ticks)
-    scheduler.add_job(rescue_stalled, "interval", (database,), seconds=RESCUE_EVERY_S, coalesce=True)
+    dead_after_s = runtime.settings.worker.dead_after_s
+    scheduler.add_job(
+        rescue_stalled, "interval", (database, dead_after_s), seconds=max(1, dead_after_s // 3), coalesce=True
+    )
     for tick, at in missed_today(ticks, runtime.clock.now()):
         fire(database, tick, at=at)
     scheduler.start()

@@ -14,6 +14,7 @@ from reconciliation.reports.service import build, list_days, matches
 blueprint = Blueprint("reconciliation", __name__, template_folder="templates")
 
 DAYS_SHOWN = 60
+ROWS_SHOWN = 200
 
 
 @blueprint.get("/reconciliation")
@@ -43,7 +44,9 @@ def day(account: str, day: str) -> Response:
     line = runtime.providers.get(account)
     with runtime.database.begin() as uow:
         report = build(uow, line, _day(day))
-    return console_page("reconciliation/day.html", report=report, definitions=csv_file.DEFINITIONS)
+    return console_page(
+        "reconciliation/day.html", report=report, definitions=csv_file.DEFINITIONS, rows_shown=ROWS_SHOWN
+    )
 
 
 @blueprint.get("/reconciliation/<account>/<day>.csv")

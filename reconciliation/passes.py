@@ -21,12 +21,12 @@ from reconciliation.discrepancies import service as discrepancies
 from reconciliation.discrepancies.classify import Circumstances, Finding, classify
 from reconciliation.discrepancies.domain import Code, Resolution
 from reconciliation.discrepancies.service import Register
-from reconciliation.intake.queries import LOCK_ACCOUNT
 from reconciliation.matching.domain import RULES, Matching, Standing
 from reconciliation.matching.match import match
 from reconciliation.records import RunRow
 from reconciliation.runs import RUN_STEPS
 from reconciliation.scope import Scope, load
+from reconciliation.turns import take_turn
 
 
 def run_pass(runtime: Runtime, line: ProviderLine, run: RunRow) -> tuple[int, Adopted]:
@@ -37,7 +37,7 @@ def run_pass(runtime: Runtime, line: ProviderLine, run: RunRow) -> tuple[int, Ad
     tally = Adopted()
     while True:
         with runtime.database.begin() as uow:
-            uow.run(LOCK_ACCOUNT, (run.provider_account,))
+            take_turn(uow, run)
             work = _Work(uow, line, run)
             todo = work.adoptions(tally)
             if not todo:
@@ -56,7 +56,7 @@ def _adopt_all(
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]
         with runtime.database.begin() as uow:
-            uow.run(LOCK_ACCOUNT, (run.provider_account,))
+            take_turn(uow, run)
             rows = discrepancies.live_of(
                 uow,
                 run.provider_account,

@@ -31,6 +31,7 @@ from reconciliation.matching.domain import RULES
 from reconciliation.passes import run_pass
 from reconciliation.records import RunRow
 from reconciliation.runs import RUN_STEPS, Hold, Step, verdict_of
+from reconciliation.turns import take_turn
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +168,7 @@ def _read(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
         file = intake.read_back(uow, runtime.sealer, run.statement_id)
     parsed = intake.parse(line, file)
     with runtime.database.begin() as uow:
+        take_turn(uow, run)
         stored = intake.store(uow, line, run.statement_id, parsed)
         _move(
             uow,
@@ -186,7 +188,7 @@ def _read(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
 def _check(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
     """Judge completeness; hold what a person must see; leave out earlier versions' lines (F01, F06, F08)."""
     with runtime.database.begin() as uow:
-        uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
+        take_turn(uow, run)
         hold = run.hold or _reason_to_hold(uow, run)
         if hold is None:
             _exclude_repeated(uow, run)
@@ -207,7 +209,7 @@ def _check(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
 def _accept(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
     """A person released a held statement; its lines take part like any others."""
     with runtime.database.begin() as uow:
-        uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
+        take_turn(uow, run)
         _exclude_repeated(uow, run)
         is_complete = run.problems_count == 0
         _move(uow, run, "accepted", queries.STEP, hold=None, is_complete=is_complete, as_of=None)
@@ -234,7 +236,7 @@ def _version(run: RunRow) -> dict[str, Any]:
 def _book(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
     """Settle what each pass matched: due from the provider becomes waiting for the bank credit."""
     with runtime.database.begin() as uow:
-        uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
+        take_turn(uow, run)
         for pass_no, currency, matches, amount in uow.run(
             queries.UNSETTLED_PASSES, {"run": run.id}
         ).fetchall():
@@ -258,7 +260,7 @@ def _book(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
 def _finish(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
     """Count, re-add and judge; raises DoesNotAddUp when a line has no place or two (INV-22)."""
     with runtime.database.begin() as uow:
-        uow.run(intake_queries.LOCK_ACCOUNT, (line.code,))
+        take_turn(uow, run)
         places = queries.one(uow, queries.LINE_PLACES, {"statement": run.statement_id})
         lines, amount, *parts, misplaced, other_day = places
         if misplaced or (lines, amount) != (run.lines_count, run.lines_sum):

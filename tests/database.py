@@ -1,5 +1,7 @@
 """One private PostgreSQL a test process, migrated once; every test starts with empty tables."""
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,13 @@ class TestServer:
         """Delete every row of every table but the chart of accounts."""
         with self.superuser() as connection:
             connection.execute(_EMPTY)
+
+    def kill_and_recover(self) -> None:
+        """Kill the server as a power cut would, and start it on the same data."""
+        running = self.server.start()
+        os.kill(running.pid, signal.SIGKILL)
+        self.server.stop("immediate")
+        self.server.start()
 
     def new_database(self, name: str) -> str:
         """Make one more, unmigrated database; returns the owner's address."""

@@ -10,7 +10,13 @@ from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.money import Money
 from payclear.obligations.domain import Line, LineType, ServedMethod
-from payclear.obligations.service import DossierDocument, FineDocument, ObligationView, RegisterObligation, register
+from payclear.obligations.service import (
+    DossierDocument,
+    FineDocument,
+    ObligationView,
+    RegisterObligation,
+    register,
+)
 from payclear.orders.checkout import open_attempt, record_checkout
 from payclear.orders.evidence import Applied, apply_evidence
 from payclear.orders.records import AttemptView, OrderView
@@ -70,7 +76,9 @@ class Scene:
         )
         return self._register(document, (_line(LineType.FINE, amount, "TK-PHAT"),))
 
-    def order(self, *obligations: ObligationView, amount: int | None = None, expires_in_minutes: int = 1440) -> OrderView:
+    def order(
+        self, *obligations: ObligationView, amount: int | None = None, expires_in_minutes: int = 1440
+    ) -> OrderView:
         """Create an order for obligations, or for a new fee of `amount`."""
         owed = obligations or (self.fee(amount) if amount else self.fee(),)
         with self.runtime.database.begin() as uow:

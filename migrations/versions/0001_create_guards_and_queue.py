@@ -6,7 +6,6 @@ Revises:
 
 from alembic import op
 from procrastinate.schema import SchemaManager
-from sqlalchemy import text
 
 revision = "0001"
 down_revision = None

@@ -62,7 +62,7 @@ CREATE INDEX ix_staff_session_staff_id ON staff_session (staff_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON staff_session TO payclear_app;
 """
 
-TABLES = ('staff_session', 'staff', 'portal_api_key', 'portal')
+TABLES = ("staff_session", "staff", "portal_api_key", "portal")
 
 
 def upgrade() -> None:

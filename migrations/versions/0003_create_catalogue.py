@@ -59,7 +59,7 @@ CREATE TABLE calendar_day (
 GRANT SELECT, INSERT, UPDATE ON calendar_day TO payclear_app;
 """
 
-TABLES = ('calendar_day', 'rate', 'beneficiary_account', 'agency')
+TABLES = ("calendar_day", "rate", "beneficiary_account", "agency")
 
 
 def upgrade() -> None:

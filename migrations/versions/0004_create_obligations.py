@@ -106,7 +106,7 @@ CREATE TRIGGER obligation_transition_no_truncate BEFORE TRUNCATE ON obligation_t
 GRANT SELECT, INSERT ON obligation_transition TO payclear_app;
 """
 
-TABLES = ('obligation_transition', 'obligation_line', 'fine_decision', 'dossier', 'obligation', 'obligor')
+TABLES = ("obligation_transition", "obligation_line", "fine_decision", "dossier", "obligation", "obligor")
 
 
 def upgrade() -> None:

@@ -174,7 +174,15 @@ CREATE INDEX ix_suspense_case_order_id ON suspense_case (order_id);
 GRANT SELECT, INSERT, UPDATE ON suspense_case TO payclear_app;
 """
 
-TABLES = ('suspense_case', 'payment_evidence', 'order_transition', 'payment_attempt', 'payment_order_line', 'payment_order_obligation', 'payment_order')
+TABLES = (
+    "suspense_case",
+    "payment_evidence",
+    "order_transition",
+    "payment_attempt",
+    "payment_order_line",
+    "payment_order_obligation",
+    "payment_order",
+)
 
 
 def upgrade() -> None:

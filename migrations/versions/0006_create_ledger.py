@@ -102,7 +102,7 @@ INSERT INTO ledger_account (code, kind, normal_side, name_vi, name_en) VALUES
     ('refund_payable', 'liability', 'C', 'Phải hoàn trả người nộp', 'Due back to payers');
 """
 
-TABLES = ('posting', 'journal_entry', 'ledger_account')
+TABLES = ("posting", "journal_entry", "ledger_account")
 
 
 def upgrade() -> None:

@@ -65,7 +65,7 @@ CREATE TRIGGER audit_checkpoint_no_truncate BEFORE TRUNCATE ON audit_checkpoint 
 GRANT SELECT, INSERT ON audit_checkpoint TO payclear_app;
 """
 
-TABLES = ('audit_checkpoint', 'audit_seal', 'audit_entry', 'event')
+TABLES = ("audit_checkpoint", "audit_seal", "audit_entry", "event")
 
 
 def upgrade() -> None:

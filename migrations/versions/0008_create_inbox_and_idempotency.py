@@ -68,7 +68,7 @@ CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_key TO payclear_app;
 """
 
-TABLES = ('idempotency_key', 'callback_rejection', 'callback_processing', 'inbound_callback')
+TABLES = ("idempotency_key", "callback_rejection", "callback_processing", "inbound_callback")
 
 
 def upgrade() -> None:

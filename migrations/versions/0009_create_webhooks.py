@@ -68,7 +68,7 @@ CREATE TRIGGER webhook_attempt_no_truncate BEFORE TRUNCATE ON webhook_attempt FO
 GRANT SELECT, INSERT ON webhook_attempt TO payclear_app;
 """
 
-TABLES = ('webhook_attempt', 'webhook_delivery', 'webhook_endpoint')
+TABLES = ("webhook_attempt", "webhook_delivery", "webhook_endpoint")
 
 
 def upgrade() -> None:

@@ -42,7 +42,7 @@ ALTER TABLE receipt_series SET (fillfactor = 80);
 GRANT SELECT, INSERT, UPDATE ON receipt_series TO payclear_app;
 """
 
-TABLES = ('receipt_series', 'receipt')
+TABLES = ("receipt_series", "receipt")
 
 
 def upgrade() -> None:

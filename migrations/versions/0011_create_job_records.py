@@ -32,7 +32,7 @@ CREATE INDEX ix_job_run_job_started_at ON job_run (job, started_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON job_run TO payclear_app;
 """
 
-TABLES = ('job_run', 'job_period')
+TABLES = ("job_run", "job_period")
 
 
 def upgrade() -> None:

@@ -54,7 +54,9 @@ def _row(path: Path, model: type[Base], value: dict[str, Any]) -> Base:
     missing = columns - set(value) - set(_ABSENT)
     if unknown or missing:
         wrong = ", ".join(sorted(unknown | missing))
-        raise CatalogueRefused(f"The catalogue file {path} has a row of {model.__tablename__} wrong in: {wrong}.")
+        raise CatalogueRefused(
+            f"The catalogue file {path} has a row of {model.__tablename__} wrong in: {wrong}."
+        )
     return model(**{name: _ABSENT[name] for name in _ABSENT if name in columns} | value)
 
 

@@ -22,6 +22,9 @@ class PageKind(StrEnum):
 
     CHOOSE = "choose"  # nothing is on its way: choose a provider
     CONTINUE = "continue"  # the citizen was sent to a provider and can go on there
+    RESUME = (
+        "resume"  # we stopped before the provider's answer was kept: ask it again, under the same reference
+    )
     CONFIRMING = "confirming"  # the outcome is not known: do not pay again
     REVIEW = "review"  # money came that the order can not take: a person looks at it
     PAID = "paid"
@@ -30,7 +33,7 @@ class PageKind(StrEnum):
     CANCELLED = "cancelled"
 
 
-WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.CONFIRMING})
+WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.RESUME, PageKind.CONFIRMING})
 _CLOSED: Final = {
     OrderState.FAILED: PageKind.FAILED,
     OrderState.EXPIRED: PageKind.EXPIRED,
@@ -77,26 +80,30 @@ class Standing:
         return self.kind in WAITING
 
 
-def standing_of(order: OrderView, *, now: datetime, attempts_max: int, last_call: timedelta) -> Standing:
+def standing_of(
+    order: OrderView, *, now: datetime, attempts_max: int, last_call: timedelta, resume_after: timedelta
+) -> Standing:
     """Which page an order needs. Total over all states of orders and attempts.
 
-    No new attempt is offered when less than `last_call` is left.
+    No new attempt is offered when less than `last_call` is left. After `resume_after` whoever was calling the
+    provider for an attempt has surely gone, and the call may be made again.
     """
     return Standing(
-        kind=_kind(order, now=now, attempts_max=attempts_max, last_call=last_call),
+        kind=_kind(order, now=now, attempts_max=attempts_max, last_call=last_call, resume_after=resume_after),
         attempt=order.live_attempt or _paid_attempt(order),
         last_refused=_last_refused(order),
         has_surplus=any(attempt.state == AttemptState.SURPLUS for attempt in order.attempts),
     )
 
 
-def _kind(order: OrderView, *, now: datetime, attempts_max: int, last_call: timedelta) -> PageKind:
+def _kind(
+    order: OrderView, *, now: datetime, attempts_max: int, last_call: timedelta, resume_after: timedelta
+) -> PageKind:
     if order.state is OrderState.PAID:
         return PageKind.PAID
     live = order.live_attempt
     if live is not None:
-        is_there = live.state == AttemptState.SENT and is_web_address(live.redirect_url)
-        return PageKind.CONTINUE if is_there and now < live.expires_at else PageKind.CONFIRMING
+        return _kind_of_live(live, now, resume_after)
     # Money that waits for a decision must not be paid a second time, whatever became of the order.
     if any(attempt.state == AttemptState.SURPLUS for attempt in order.attempts):
         return PageKind.REVIEW
@@ -105,6 +112,16 @@ def _kind(order: OrderView, *, now: datetime, attempts_max: int, last_call: time
     if now >= order.expires_at - last_call:
         return PageKind.EXPIRED
     return PageKind.FAILED if len(order.attempts) >= attempts_max else PageKind.CHOOSE
+
+
+def _kind_of_live(live: AttemptView, now: datetime, resume_after: timedelta) -> PageKind:
+    if now >= live.expires_at:
+        return PageKind.CONFIRMING
+    if live.state == AttemptState.SENT and is_web_address(live.redirect_url):
+        return PageKind.CONTINUE
+    if live.state == AttemptState.CREATED and now >= live.created_at + resume_after:
+        return PageKind.RESUME
+    return PageKind.CONFIRMING
 
 
 def _paid_attempt(order: OrderView) -> AttemptView | None:

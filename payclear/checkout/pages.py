@@ -88,7 +88,7 @@ def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -
     locale = locale_of(order.locale)
     standing = service.standing(runtime, order)
     offers = offers_for(order.amount, runtime.providers) if standing.kind is PageKind.CHOOSE else ()
-    if standing.kind is PageKind.CHOOSE:
+    if standing.kind in (PageKind.CHOOSE, PageKind.RESUME):
         allow_form_targets(_targets(runtime))
     pay_url = _public_url(runtime) + service.page_path(order.pay_token, locale)
     last_moment = order.expires_at - timedelta(microseconds=1)

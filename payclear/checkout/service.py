@@ -5,12 +5,14 @@ become money, and never believe what a browser brings back.
 """
 
 import logging
+from datetime import timedelta
 
 from payclear.checkout.domain import PageKind, Standing, is_web_address, offers_for, standing_of
 from payclear.checkout.queries import ReturnedAttempt, find_returned_attempt
 from payclear.contract.errors import OutcomeUnknown, ProviderError
 from payclear.contract.messages import CheckoutRequest, CheckoutResult, InboundRequest
 from payclear.contract.registry import ProviderLine
+from payclear.db.uow import UnitOfWork
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.kernel.ids import split_attempt_ref
 from payclear.orders.checkout import LAST_CALL, checkout_request, open_attempt, record_checkout
@@ -38,6 +40,7 @@ def standing(runtime: Runtime, order: OrderView) -> Standing:
         now=runtime.clock.now(),
         attempts_max=runtime.settings.orders.attempts_max,
         last_call=LAST_CALL,
+        resume_after=timedelta(seconds=runtime.settings.orders.resume_after_s),
     )
 
 
@@ -53,13 +56,8 @@ def start(
     line = runtime.providers.get(provider_account)
     with runtime.database.begin() as uow:
         order = get_by_token(uow, token)
-        if standing(runtime, order).kind is not PageKind.CHOOSE:
-            return page
-        _require_offered(order, line)
-        try:
-            attempt = open_attempt(uow, order_id=order.id, line=line, settings=runtime.settings.orders)
-        except (AttemptInProgress, OrderNotPayable, TooManyAttempts) as error:
-            log.info("checkout.refused", extra={"order_ref": order.order_ref, "code": error.code})
+        attempt = _open_or_resume(runtime, uow, order, line)
+        if attempt is None:
             return page
         uow.commit()
     request = checkout_request(
@@ -73,6 +71,24 @@ def start(
     recorded = _record(runtime, attempt, _call(line, request))
     target = recorded.redirect_url
     return target if target and is_web_address(target) and recorded.is_live else page
+
+
+def _open_or_resume(
+    runtime: Runtime, uow: UnitOfWork, order: OrderView, line: ProviderLine
+) -> AttemptView | None:
+    """A new attempt, or the one whose call was cut off: it is made again with the same reference, never a new one."""
+    now = standing(runtime, order)
+    if now.kind is PageKind.RESUME and now.attempt is not None:
+        repeats_safely = line.provider.manifest.create_repeats_safely
+        return now.attempt if repeats_safely and now.attempt.provider_account == line.code else None
+    if now.kind is not PageKind.CHOOSE:
+        return None
+    _require_offered(order, line)
+    try:
+        return open_attempt(uow, order_id=order.id, line=line, settings=runtime.settings.orders)
+    except (AttemptInProgress, OrderNotPayable, TooManyAttempts) as error:
+        log.info("checkout.refused", extra={"order_ref": order.order_ref, "code": error.code})
+        return None
 
 
 def page_path(token: str, locale: str) -> str:

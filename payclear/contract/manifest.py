@@ -29,12 +29,17 @@ class Manifest:
     certified: bool
     capabilities: frozenset[Capability]
     callback_methods: tuple[str, ...]
-    callback_headers: tuple[str, ...]  # lower case; the headers that the signature needs, kept with the callback
+    callback_headers: tuple[
+        str, ...
+    ]  # lower case; the headers that the signature needs, kept with the callback
     required_options: tuple[str, ...]
     required_secrets: tuple[str, ...]
     amount_min: int
     amount_max: int
     confirm_by_query: bool
+    create_repeats_safely: (
+        bool  # the same reference again is the same payment, so a cut-off call may be made again
+    )
     open_points: tuple[str, ...]
 
 
@@ -59,5 +64,6 @@ def load_manifest(path: Path) -> Manifest:
         amount_min=int(data.get("amount_min", 1)),
         amount_max=int(data.get("amount_max", 10**15)),
         confirm_by_query=bool(data.get("confirm_by_query", False)),
+        create_repeats_safely=bool(data.get("create_repeats_safely", False)),
         open_points=tuple(data.get("open_points", ())),
     )

@@ -70,7 +70,9 @@ class Provider:
         """Verify and read a callback; raises SignatureInvalid or CallbackMalformed."""
         raise self._unsupported(Capability.CALLBACK)
 
-    def acknowledge(self, account: Account, verdict: CallbackVerdict, request: InboundRequest) -> Acknowledgement:
+    def acknowledge(
+        self, account: Account, verdict: CallbackVerdict, request: InboundRequest
+    ) -> Acknowledgement:
         """Return the provider's exact acknowledgement for a verdict."""
         raise self._unsupported(Capability.CALLBACK)
 

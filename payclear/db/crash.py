@@ -28,6 +28,7 @@ class CrashPlan:
             return
         self.passes_left -= 1
         if self.passes_left <= 0:
+            os.write(2, f"crash point {place}:{moment}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
 

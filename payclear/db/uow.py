@@ -38,7 +38,9 @@ class UnitOfWork:
     def session(self) -> Session:
         """The ORM session on this transaction; made on first use."""
         if self._session is None:
-            self._session = Session(self.connection, expire_on_commit=False, join_transaction_mode="rollback_only")
+            self._session = Session(
+                self.connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+            )
         return self._session
 
     @property
@@ -50,7 +52,9 @@ class UnitOfWork:
         """Execute one statement of a `queries` module; plans are prepared and kept by the driver."""
         return self.driver.execute(sql, parameters or None)
 
-    def rows(self, row_type: type[Row], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+    def rows(
+        self, row_type: type[Row], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
+    ) -> list[Row]:
         """Execute one query and return its rows as dataclasses whose fields are the columns."""
         with self.driver.cursor(row_factory=class_row(row_type)) as cursor:
             return cursor.execute(sql, parameters or None).fetchall()
@@ -71,7 +75,7 @@ class UnitOfWork:
         self.connection.commit()
         if _crash_plan:
             _crash_plan.passes(self._place, crash.AFTER)
-        self.now = self.clock.now()
+        self._next()
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
@@ -79,6 +83,12 @@ class UnitOfWork:
         if self._session is not None:
             self._session.expunge_all()
         self.connection.rollback()
+        self._next()
+
+    def _next(self) -> None:
+        # Statements run on the driver are unknown to SQLAlchemy: without a transaction of its own to end, a
+        # second commit would do nothing.
+        self.connection.begin()
         self.now = self.clock.now()
 
     @contextmanager

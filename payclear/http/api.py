@@ -1,4 +1,4 @@
-"""Joins the portal API to the application: who authenticates, what surrounds requests, how errors are answered.
+"""Joins the portal API to the application: who authenticates, what surrounds requests, how errors answer.
 
 Called once by `payclear.app`, which also registers the features' blueprints below PREFIX.
 """

@@ -28,7 +28,7 @@ def install_context(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """The id of this request: the caller's own X-Request-Id when it is 8 to 64 plain characters, else a new one."""
+    """This request's id: the caller's X-Request-Id when it is 8 to 64 plain characters, else a new one."""
     known: str | None = g.get("request_id")
     if known is None:
         given = request.headers.get(HEADER, "")

@@ -61,7 +61,9 @@ class OperationView:
     curl: str
 
 
-def operations(document: Mapping[str, Any], *, refusals: Mapping[str, Mapping[int, list[str]]]) -> list[OperationView]:
+def operations(
+    document: Mapping[str, Any], *, refusals: Mapping[str, Mapping[int, list[str]]]
+) -> list[OperationView]:
     """Every operation, in the document's order; `refusals` are the codes of each by status."""
     server = document["servers"][0]["url"]
     return [
@@ -93,7 +95,11 @@ def _operation(
         parameters=tuple(_parameter(each) for each in operation["parameters"]),
         bodies=_links(content.get("schema", {})),
         answers=tuple(
-            (status, _plain(answer["description"]), "".join(_links(answer["content"]["application/json"]["schema"])))
+            (
+                status,
+                _plain(answer["description"]),
+                "".join(_links(answer["content"]["application/json"]["schema"])),
+            )
             for status, answer in operation["responses"].items()
             if status.startswith("2")
         ),

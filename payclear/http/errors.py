@@ -146,7 +146,7 @@ def _http_refusal(error: HTTPException) -> Problem:
     status = error.code or 500
     code = _HTTP_CODES.get(status, "bad_request" if status < 500 else "internal")
     given = dict(error.get_headers())
-    headers = {name: given[name] for name in _HEADERS_OF_HTTP if name in given}
+    headers: dict[str, str] = {name: given[name] for name in _HEADERS_OF_HTTP if name in given}
     return Problem(status=status, code=code, headers=headers)
 
 

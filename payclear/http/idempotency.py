@@ -1,7 +1,7 @@
 """The same key and body give the same answer, byte for byte, and the work is done once (DESIGN rule 10).
 
-Called by `http.operations` around the work of every POST. The answer is stored in the transaction of the work:
-there is no work without its answer and no answer without its work. Refusals are not stored.
+Called by `http.operations` around the work of every POST. The answer is stored in the transaction of the
+work: there is no work without its answer and no answer without its work. Refusals are not stored.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ HEADER: Final = "Idempotency-Key"
 KEPT_FOR: Final = timedelta(days=30)
 _BARE: Final = re.compile(r"[!#-+\--~][!-+\--~]{0,254}")  # visible ASCII without comma, no quote in front
 _QUOTED: Final = re.compile(r'"((?:[!#-\[\]-~]|\\["\\]){1,510})"')  # an sf-string of RFC 8941 without spaces
+HEADER_PATTERN: Final = f"^(?:{_BARE.pattern}|{_QUOTED.pattern})$"
 _FORGET_AT_ONCE: Final = 5_000
 
 
@@ -142,7 +143,9 @@ def _look(uow: UnitOfWork, sql: str, request: KeyedRequest) -> _Claim | None:
 def _replay(claim: _Claim, request: KeyedRequest) -> Answer:
     if claim.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused("the key was used for another request")
-    assert claim.status is not None and claim.content_type is not None and claim.body is not None
+    assert claim.status is not None
+    assert claim.content_type is not None
+    assert claim.body is not None
     return Answer(claim.status, claim.content_type, claim.location, claim.body, is_replayed=True)
 
 

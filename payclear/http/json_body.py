@@ -1,6 +1,6 @@
-"""Reads a JSON body strictly: UTF-8, no duplicate names, no NaN, bounded depth and numbers, no text PostgreSQL refuses.
+"""Reads a JSON body strictly: UTF-8, no duplicate names, no NaN, bounded depth and numbers, plain text.
 
-Called by `http.operations` for every body of a portal. Whatever is wrong is MalformedJson, never another error.
+Called by `http.operations` for every body of a portal. Whatever is wrong is MalformedJson, nothing else.
 """
 
 import json
@@ -39,7 +39,7 @@ def parse_json(body: bytes) -> Any:
         raise MalformedJson(
             f"{error.msg} at line {error.lineno}, column {error.colno}", reason="syntax"
         ) from error
-    # Without as many brackets it can not be deep, and without an escape it can not hold NUL or half a character.
+    # Without as many brackets it can not be deep; without an escape it can not hold NUL or half a character.
     if body.count(b"[") + body.count(b"{") > DEPTH_MAX or b"\\u" in body:
         _require_plain(value, 1)
     return value

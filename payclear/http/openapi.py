@@ -18,6 +18,7 @@ from payclear.http.context import HEADER as REQUEST_ID_HEADER
 from payclear.http.errors import CONTENT_TYPE
 from payclear.http.idempotency import (
     HEADER,
+    HEADER_PATTERN,
     IdempotencyInFlight,
     IdempotencyKeyInvalid,
     IdempotencyKeyMissing,
@@ -32,9 +33,10 @@ from payclear.kernel.errors import PayclearError
 
 VERSION: Final = "1.0.0"
 _ABOUT: Final = (
-    "Create payment orders for what citizens owe, send them to the hosted payment page, and learn the outcome by a "
-    "signed webhook. Amounts are whole đồng; instants are UTC; errors are problem+json (RFC 9457) with a stable "
-    "`code`. Every POST needs an `Idempotency-Key`: the same key and body give the same answer, byte for byte."
+    "Create payment orders for what citizens owe, send them to the hosted payment page, and learn the "
+    "outcome by a signed webhook. Amounts are whole đồng; instants are UTC; errors are problem+json "
+    "(RFC 9457) with a stable `code`. Every POST needs an `Idempotency-Key`: the same key and body give the "
+    "same answer, byte for byte."
 )
 _ALWAYS: Final = {401: ("unauthenticated",), 403: ("portal_barred", "scope_missing"), 503: ("unavailable",)}
 _ON_WRITES: Final = (
@@ -169,7 +171,13 @@ def _parameters(described: Operation, rule: Rule) -> list[dict[str, Any]]:
             shape = each.described()
             about = shape.pop("description", "")
             parameters.append(
-                {"name": name, "in": "query", "required": each.required, "description": about, "schema": shape}
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": each.required,
+                    "description": about,
+                    "schema": shape,
+                }
             )
     if described.writes:
         parameters.append(
@@ -178,7 +186,7 @@ def _parameters(described: Operation, rule: Rule) -> list[dict[str, Any]]:
                 "in": "header",
                 "required": True,
                 "description": "1 to 255 visible ASCII characters, one per intention. Kept for 30 days.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+                "schema": {"type": "string", "pattern": HEADER_PATTERN},
             }
         )
     return parameters
@@ -264,8 +272,9 @@ def _webhook(each: Webhook) -> dict[str, Any]:
         "operationId": "on_" + each.name.replace(".", "_"),
         "summary": each.summary,
         "tags": ["Webhooks"],
-        "description": "Signed by Standard Webhooks 1.0.0 with HMAC-SHA256 (`v1`) and Ed25519 (`v1a`). Verify the raw "
-        "bytes, remember `webhook-id`, let the highest `sequence` win, and answer 2xx before you work.",
+        "description": "Signed by Standard Webhooks 1.0.0 with HMAC-SHA256 (`v1`) and Ed25519 (`v1a`). "
+        "Verify the raw bytes, remember `webhook-id`, let the highest `sequence` win, and answer 2xx before "
+        "you work.",
         "security": [],
         "parameters": [{"name": name, "in": "header", "required": True, "schema": text} for name in names],
         "requestBody": {"required": True, "content": {JSON: {"schema": dict(each.schema)}}},

@@ -1,4 +1,4 @@
-"""One operation of the portal API: its guard, its schemas, its documentation, and the order in which a request is served.
+"""One operation of the portal API: its guard, schemas and documentation, and the order it is served in.
 
 Every route of the API stands below an `@operation`; the features' `api` modules hold nothing but meaning.
 Order: body read (bounded) → key → scope → shape → idempotency → work → answer stored → commit.
@@ -99,7 +99,7 @@ def operation(
     about: str = "",
     example: Mapping[str, Any] | None = None,
 ) -> Callable[[Act], Callable[..., Response]]:
-    """Make a function of `(call, **path)` a route: guarded by `scope`, and under an idempotency key when it writes."""
+    """Make a function of `(call, **path)` a route guarded by `scope`, under a key if it writes."""
 
     def decorate(act: Act) -> Callable[..., Response]:
         described = Operation(

@@ -53,7 +53,9 @@ def docs() -> Response:
         operations=operations(document, refusals=refusals),
         shapes=shapes(document),
         webhooks=current_app.extensions[_WEBHOOKS],
-        errors=[(code, statuses.get(code, ""), translate(f"error.{code}", locale)) for code in sorted(statuses)],
+        errors=[
+            (code, statuses.get(code, ""), translate(f"error.{code}", locale)) for code in sorted(statuses)
+        ],
         field_errors=_field_errors(locale),
         sample=_sample(),
     )

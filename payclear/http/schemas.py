@@ -1,7 +1,7 @@
 """The ground of every schema of the portal API: strict fields, errors as codes with the field they belong to.
 
 Features write their schemas with these fields only; `http.operations` loads bodies and queries with `load`.
-A field must never guess: a wrong type is refused, text is NFC without control characters, unknown names are errors.
+A field must never guess: a wrong type is refused, text is NFC without control characters.
 """
 
 import re
@@ -55,7 +55,7 @@ class StrictSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages: Mapping[str, str] = {"unknown": "unknown_field", "type": "not_an_object"}
+    error_messages: dict[str, str] = {"unknown": "unknown_field", "type": "not_an_object"}  # noqa: RUF012
 
 
 class ViewSchema(StrictSchema):

@@ -1,4 +1,4 @@
-"""Runs one request's work as whole units: commits at the edge, repeats what the database says was not committed.
+"""Runs one request's work as whole units: commits at the edge, repeats what was surely not committed.
 
 Called by `http.operations`; never repeats when a commit may have happened.
 """
@@ -24,8 +24,8 @@ _COLLISIONS: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAv
 def in_unit(database: Database, work: Callable[[UnitOfWork], Result]) -> Result:
     """Run `work` in a unit of work and commit it, three whole times at most when it collides with others.
 
-    A connection that died before the commit is replaced likewise. Raises Unavailable when the database does not
-    answer, when the collisions do not end, and when the connection is lost during the commit: then nobody
+    A connection that died before the commit is replaced likewise. Raises Unavailable when the database does
+    not answer, when the collisions do not end, and when the connection is lost during the commit: then nobody
     knows, and the caller's repetition under the same idempotency key finds out.
     """
     for last in (False,) * (TRIES - 1) + (True,):

@@ -58,7 +58,9 @@ def schedule(scheduler: BaseScheduler, database: Database, ticks: Sequence[Tick]
         for at in tick.at:
             hour, minute = at.split(":")
             trigger = CronTrigger(hour=int(hour), minute=int(minute), timezone=VIETNAM)
-            scheduler.add_job(_guarded, trigger, (database, tick, at), misfire_grace_time=6 * 3600, coalesce=True)
+            scheduler.add_job(
+                _guarded, trigger, (database, tick, at), misfire_grace_time=6 * 3600, coalesce=True
+            )
 
 
 def missed_today(ticks: Sequence[Tick], now: datetime) -> list[tuple[Tick, str]]:

@@ -1,7 +1,5 @@
 """Keeps the queue healthy: frees jobs of workers that died, and forgets records that nobody reads any more."""
 
-from typing import Final
-
 from psycopg.errors import UniqueViolation
 
 from payclear.db.uow import Database, UnitOfWork
@@ -9,24 +7,22 @@ from payclear.jobs.queue import job
 from payclear.jobs.records import forget_old
 from payclear.runtime import current
 
-DEAD_AFTER: Final = "30 seconds"
-
-_STALLED = f"""
+_STALLED = """
 SELECT j.id FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
-WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - interval '{DEAD_AFTER}')
+WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %s))
 ORDER BY j.id LIMIT 500
 """
 _RETRY = "SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)"
 _GIVE_UP = "SELECT procrastinate_finish_job_v1(%s, 'failed', false)"
 
 
-def rescue_stalled(database: Database) -> int:
+def rescue_stalled(database: Database, dead_after_s: int) -> int:
     """Put jobs of dead workers back into the queue; one that waits there again already is closed instead.
 
     Called by every scheduler: a job that a killed worker holds would keep its lock for ever.
     """
     with database.begin() as uow:
-        stalled = [row[0] for row in uow.run(_STALLED)]
+        stalled = [row[0] for row in uow.run(_STALLED, (dead_after_s,))]
         for job_id in stalled:
             _rescue(uow, job_id)
         uow.commit()

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request it belongs to and without anything secret or personal.
+"""Structured logs: one JSON object a line, with its request and without anything secret or personal.
 
 Installed once by every process; everybody else uses `logging` and passes facts in `extra`.
 It must never raise because of what is logged, and never let a line break into two.
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 MASK: Final = "[…]"
@@ -29,7 +30,7 @@ _SENSITIVE_NAME: Final = re.compile(
 
 # What a text may hold without its name saying so. The last one is an identity number: 9 or 12 digits.
 _SENSITIVE_TEXTS: Final = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)"), MASK),
     (re.compile(r"\b(pk_[A-Za-z0-9]+)_[A-Za-z0-9_-]+"), rf"\1_{MASK}"),
     (re.compile(r"\bwhs(ec|k)_[A-Za-z0-9+/=_-]+"), rf"whs\1_{MASK}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
@@ -40,6 +41,9 @@ _SENSITIVE_TEXTS: Final = (
     (re.compile(r"(/pay/)[A-Za-z0-9_-]{16,}"), rf"\1{MASK}"),
     (re.compile(r"(?<!\d)(?:\d{12}|\d{9})(?!\d)"), MASK),
 )  # fmt: skip
+
+# What every text that one of them changes holds: a look for it is ten times cheaper than all of them.
+_MAY_BE_SENSITIVE: Final = re.compile(r"[:=]|pk_|whs|/pay/|-----BEGIN|\d{9}|(?i:bearer|basic)\s")
 
 _STANDARD: Final = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
     "message",
@@ -62,7 +66,7 @@ def current_request_id() -> str | None:
 
 def redact(text: str) -> str:
     """The text with keys, secrets, signatures, tokens of payment pages and identity numbers masked."""
-    if len(text) < _SHORTEST_SECRET:
+    if len(text) < _SHORTEST_SECRET or not _MAY_BE_SENSITIVE.search(text):
         return text
     for pattern, replacement in _SENSITIVE_TEXTS:
         text = pattern.sub(replacement, text)
@@ -77,7 +81,7 @@ def redact_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _safe(name: str, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if _SENSITIVE_NAME.search(name):
+    if _is_sensitive(name):
         return MASK
     if isinstance(value, int | float):
         return value
@@ -86,6 +90,11 @@ def _safe(name: str, value: Any, depth: int) -> Any:
     if depth < _DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
         return [_safe("", inner, depth + 1) for inner in value]
     return redact(str(value))
+
+
+@lru_cache(maxsize=1024)
+def _is_sensitive(name: str) -> bool:
+    return _SENSITIVE_NAME.search(name) is not None
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
@@ -100,7 +109,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Lines for machines: `at`, `level`, `logger`, `event`, `request_id`, the facts of `extra`, and the trace."""
+    """Lines for machines: `at`, `level`, `logger`, `event`, `request_id`, the facts of `extra`, the trace."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -78,6 +78,9 @@ class WebSettings:
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     concurrency: int = setting("jobs one worker process runs at once", minimum=1, maximum=64)
+    dead_after_s: int = setting(
+        "seconds without a heartbeat after which a worker's jobs go to others", minimum=3, maximum=600
+    )
     queues: tuple[str, ...] = setting("queues a worker takes from; empty means all")
 
 
@@ -114,6 +117,9 @@ class OrderSettings:
     )
     attempt_minutes: int = setting("how long one attempt at a provider may take", minimum=1, maximum=1440)
     attempts_max: int = setting("attempts one order may have", minimum=1, maximum=50)
+    resume_after_s: int = setting(
+        "seconds after which a call to a provider that was cut off may be made again", minimum=1, maximum=600
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,12 @@ class Entry:
         """Raise AssertionError unless debits equal credits per currency: a template that does not is a programmer's error."""
         totals: dict[str, int] = {}
         for leg in self.legs:
-            assert leg.side in (DEBIT, CREDIT) and leg.amount.amount > 0, leg
+            assert leg.side in (DEBIT, CREDIT), leg
+            assert leg.amount.amount > 0, leg
             signed = leg.amount.amount if leg.side == DEBIT else -leg.amount.amount
             totals[leg.amount.currency] = totals.get(leg.amount.currency, 0) + signed
-        assert len(self.legs) >= 2 and not any(totals.values()), self
+        assert len(self.legs) >= 2, self
+        assert not any(totals.values()), self
 
 
 def capture_key(provider_account: str, provider_ref: str) -> str:

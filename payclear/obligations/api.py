@@ -47,8 +47,8 @@ _EXAMPLE = {
 @blueprint.post("/obligations")
 @operation(
     summary="Register an obligation",
-    about="Registers what one document asks of one person. The same document with the same contents is the same "
-    "obligation: it is answered with 200. Other contents for a registered document are a conflict.",
+    about="Registers what one document asks of one person. The same document with the same contents is the "
+    "same obligation: it is answered with 200. Other contents for a registered document are a conflict.",
     tag="Obligations",
     scope=Scope.OBLIGATIONS_WRITE,
     writes=True,
@@ -88,7 +88,7 @@ def register_obligation(call: Call) -> Reply:
 @blueprint.get("/obligations/<obligation_id>")
 @operation(
     summary="Read an obligation",
-    about="With its lines and, while it is open, what is due today. An obligation of another portal is not found.",
+    about="With its lines and, while it is open, what is due today. That of another portal is not found.",
     tag="Obligations",
     scope=Scope.OBLIGATIONS_READ,
     answers={200: (ObligationSchema(), "The obligation.")},

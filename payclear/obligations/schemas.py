@@ -1,4 +1,4 @@
-"""What portals send and get about obligations. Called by `obligations.api` only; nothing here reads the database."""
+"""What portals send and get about obligations, for `obligations.api` only; it never reads the database."""
 
 from dataclasses import dataclass
 from datetime import date, time, timedelta

@@ -196,7 +196,8 @@ def quote(uow: UnitOfWork, obligation: ObligationView, *, for_date: date) -> Quo
     """What is due on a day, with its legal basis; the same answer for the same day, whenever asked."""
     if obligation.kind is ObligationKind.DOSSIER_FEE:
         return quote_fee(obligation.lines, for_date=for_date)
-    assert obligation.surcharge is not None and obligation.due_on is not None
+    assert obligation.surcharge is not None
+    assert obligation.due_on is not None
     rate = rate_on(uow, LATE_SURCHARGE, for_date)
     account, chapter, sub_item = obligation.surcharge
     rule = SurchargeRule(

@@ -3,6 +3,8 @@
 Modules and features above add their own; `verify` runs them all in one snapshot.
 """
 
+from collections.abc import Sequence
+
 from payclear.contract.modules import Check
 
 APPEND_ONLY = (
@@ -20,7 +22,26 @@ APPEND_ONLY = (
     "inbound_callback",
     "webhook_attempt",
 )
-_TABLES = ", ".join(f"('{name}')" for name in APPEND_ONLY)
+
+
+def append_only_check(check_id: str, title: str, tables: Sequence[str]) -> Check:
+    """The check that tables which never change have both guards, and that the application role may only add to them."""
+    names = ", ".join(f"('{name}')" for name in tables)
+    return Check(
+        id=check_id,
+        title=title,
+        sql=f"""
+        SELECT t.name AS table_name, 'trigger missing or off' AS fault
+        FROM (VALUES {names}) AS t (name)
+        WHERE (SELECT count(*) FROM pg_trigger g
+               WHERE g.tgrelid = t.name::regclass AND g.tgfoid = 'refuse_change'::regproc AND g.tgenabled = 'O') < 2
+        UNION ALL
+        SELECT t.name, 'application role holds ' || right_held
+        FROM (VALUES {names}) AS t (name), (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (right_held)
+        WHERE has_table_privilege('payclear_app', t.name, r.right_held)
+        """,
+    )
+
 
 LEDGER_CHECKS = (
     Check(
@@ -42,20 +63,16 @@ LEDGER_CHECKS = (
         FROM posting GROUP BY currency HAVING sum(CASE side WHEN 'D' THEN amount ELSE -amount END) <> 0
         """,
     ),
+    append_only_check(
+        "INV-03",
+        "Tables that never change are guarded by triggers, and the application role may not change them",
+        APPEND_ONLY,
+    ),
     Check(
-        id="INV-03",
-        title="Tables that never change are guarded by triggers, and the application role may not change them",
-        sql=f"""
-        SELECT t.name AS table_name, 'trigger missing or off' AS fault
-        FROM (VALUES {_TABLES}) AS t (name)
-        WHERE (SELECT count(*) FROM pg_trigger g
-               WHERE g.tgrelid = t.name::regclass AND g.tgfoid = 'refuse_change'::regproc AND g.tgenabled = 'O') < 2
-        UNION ALL
-        SELECT t.name, 'application role holds ' || right_held
-        FROM (VALUES {_TABLES}) AS t (name), (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (right_held)
-        WHERE has_table_privilege('payclear_app', t.name, r.right_held)
-        UNION ALL
-        SELECT 'posting', 'late postings are not refused' WHERE NOT EXISTS (
+        id="INV-03b",
+        title="The database refuses unbalanced and late bookings",
+        sql="""
+        SELECT 'posting' AS table_name, 'late postings are not refused' AS fault WHERE NOT EXISTS (
             SELECT 1 FROM pg_trigger WHERE tgrelid = 'posting'::regclass
             AND tgfoid = 'refuse_late_posting'::regproc AND tgenabled = 'O')
         UNION ALL

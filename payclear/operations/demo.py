@@ -15,7 +15,12 @@ from payclear.runtime import Runtime
 from payclear.webhooks.service import endpoints_of, register_endpoint
 
 PORTAL = "demoportal"
-EVENT_TYPES = ("payment_order.paid", "payment_order.failed", "payment_order.expired", "payment_order.cancelled")
+EVENT_TYPES = (
+    "payment_order.paid",
+    "payment_order.failed",
+    "payment_order.expired",
+    "payment_order.cancelled",
+)
 # DEMO ONLY: these passwords are printed by `make run` and refused nowhere else than in production, where no demo loads.
 STAFF = (
     ("canbo", "Trần Thị Mẫu (cán bộ đối soát)", "doi-soat-thu-2026", (StaffRole.OFFICER,)),

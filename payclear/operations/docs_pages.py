@@ -30,6 +30,7 @@ from payclear.kernel.states import all_tables
 
 STATES_BEGIN: Final = "<!-- states: written by `payclear docs` -->"
 STATES_END: Final = "<!-- /states -->"
+_OF_PAGES: Final = ("payclear.http.forms", "payclear.http.rate_limits")
 _GROUPS: Final = ("payclear.providers", "payclear.modules")
 
 _ERRORS_HEAD: Final = """\
@@ -37,9 +38,9 @@ _ERRORS_HEAD: Final = """\
 
 Written by `payclear docs`; do not edit by hand.
 
-Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. React to the code, or to the status
-when the code is new to you; show the title to people. Titles come in the language of `Accept-Language`,
-Vietnamese when it says nothing. A 5xx is never the answer to bad input.
+Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. React to the code, or to the
+status when the code is new to you; show the title to people. Titles come in the language of
+`Accept-Language`, Vietnamese when it says nothing. A 5xx is never the answer to bad input.
 """
 _API_HEAD: Final = """
 ## What the portal API answers
@@ -66,9 +67,9 @@ _EVENTS_HEAD: Final = """\
 
 Written by `payclear docs`; do not edit by hand.
 
-What portals are told by webhook. Every body has `id`, `type`, `timestamp`, `api_version`, `portal`, `sequence` and
-`data`. `sequence` counts 1, 2, 3 … without gaps for each order: keep the highest, and ignore what is older.
-No event holds personal data. How to verify one: [portals.md](portals.md).
+What portals are told by webhook. Every body has `id`, `type`, `timestamp`, `api_version`, `portal`,
+`sequence` and `data`. `sequence` counts 1, 2, 3 … without gaps for each order: keep the highest, and ignore
+what is older. No event holds personal data. How to verify one: [portals.md](portals.md).
 """
 _EXAMPLE: Final[dict[str, Datum]] = {
     "order_ref": "PC0123456789H",
@@ -112,7 +113,7 @@ def error_codes() -> frozenset[str]:
 
 
 def with_states(text: str) -> str:
-    """The architecture page with the drawings between its two marks put right; ValueError without the marks."""
+    """The architecture page with the drawings between its two marks put right; ValueError without them."""
     head, begin, rest = text.partition(STATES_BEGIN)
     _, end, tail = rest.partition(STATES_END)
     if not begin or not end:
@@ -124,19 +125,21 @@ def with_states(text: str) -> str:
 
 
 def _import_everything() -> tuple[Operation, ...]:
-    """Import every feature, adapter and module, so that all errors and tables are known; returns the API's operations."""
+    """Import all features, adapters and modules, so that their errors are known; the API's operations."""
     packages = [importlib.import_module(f"payclear.{name}") for name in _features()]
     for group in _GROUPS:
         for entry in entry_points(group=group):
             module = importlib.import_module(entry.module)
-            packages.append(module if hasattr(module, "__path__") else importlib.import_module(module.__package__))
+            is_package = hasattr(module, "__path__")
+            packages.append(
+                module if is_package else importlib.import_module(entry.module.rpartition(".")[0])
+            )
     modules = [module for package in packages for module in _modules(package)]
-    return tuple(
-        described
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, FunctionType) and isinstance(described := vars(value).get("operation"), Operation)
-    )
+    functions = [
+        value for module in modules for value in vars(module).values() if isinstance(value, FunctionType)
+    ]
+    described = [vars(function).get("operation") for function in functions]
+    return tuple(each for each in described if isinstance(each, Operation))
 
 
 def _features() -> list[str]:
@@ -161,16 +164,14 @@ def _errors_page(operations: tuple[Operation, ...]) -> str:
     in_api: dict[str, str] = {}
     others: dict[str, str] = {}
     for error in _our_errors():
-        is_api = error in declared or error.__module__.startswith("payclear.http.") or _guards(error)
+        is_api = error in declared or error.code in HTTP_CODES or _guards(error)
         rows = in_api if is_api else others
         rows.setdefault(error.code, _error_row(error))
     for status, kind in sorted(default_exceptions.items()):
         code = problem_of(kind()).code
         if code in HTTP_CODES:
-            meaning = "What HTTP itself refuses." if status < 500 else "Our failure; the log has the request id."
+            meaning = "HTTP itself refuses it." if status < 500 else "Our failure; quote the `request_id`."
             in_api.setdefault(code, _row(code, status, meaning))
-    for code in in_api:
-        others.pop(code, None)
     return (
         f"{_ERRORS_HEAD}{_API_HEAD}{_COLUMNS}{_sorted(in_api)}"
         f"{_FIELDS_HEAD}{_field_rows()}{_OTHERS_HEAD}{_COLUMNS}{_sorted(others)}"
@@ -178,8 +179,10 @@ def _errors_page(operations: tuple[Operation, ...]) -> str:
 
 
 def _guards(error: type[PayclearError]) -> bool:
-    """Whether the guard of the API raises it: who calls, and what the key may do."""
-    return error.__module__ == "payclear.identity.service" and STATUS_OF[error.category] in (401, 403)
+    """Whether the API answers it to any operation: who calls, what the key may do, what the request is."""
+    if error.__module__ == "payclear.identity.service":
+        return STATUS_OF[error.category] in (401, 403)
+    return error.__module__.startswith("payclear.http.") and error.__module__ not in _OF_PAGES
 
 
 def _sorted(rows: dict[str, str]) -> str:
@@ -202,11 +205,11 @@ def _title(code: str, locale: str) -> str:
 
 
 def _field_rows() -> str:
-    codes = [key.removeprefix("field.") for key in all_keys() if key.startswith("field.")]
-    return "".join(
-        f"| `{code}` | {translate(f'field.{code}', 'en', limit='…')} | {translate(f'field.{code}', 'vi', limit='…')} |\n"
-        for code in codes
-    )
+    rows = []
+    for key in (each for each in all_keys() if each.startswith("field.")):
+        english, vietnamese = (translate(key, locale, limit="…") for locale in ("en", "vi"))
+        rows.append(f"| `{key.removeprefix('field.')}` | {english} | {vietnamese} |\n")
+    return "".join(rows)
 
 
 def _events_page() -> str:
@@ -219,10 +222,8 @@ def _event_section(kind: EventType) -> str:
         f"| `{name}` | {'yes' if name in kind.required else 'sometimes'} | {_described(field)} |\n"
         for name, field in schema["properties"].items()
     )
-    return (
-        f"\n## {kind.name}\n\n{kind.meaning}\n\n| Field of `data` | Present | Meaning |\n|---|---|---|\n{rows}"
-        f"\n```json\n{_example(kind)}\n```\n"
-    )
+    table = f"| Field of `data` | Present | Meaning |\n|---|---|---|\n{rows}"
+    return f"\n## {kind.name}\n\n{kind.meaning}\n\n{table}\n```json\n{_example(kind)}\n```\n"
 
 
 def _described(field: dict[str, object]) -> str:

@@ -13,7 +13,11 @@ SELECT object_id AS id, version, from_state, event, to_state FROM order_transiti
 """
 _HISTORIES = (
     (ORDER_STATES, _HISTORY_OF_ORDERS.format(kind="order"), "SELECT id, state, version FROM payment_order"),
-    (ATTEMPT_STATES, _HISTORY_OF_ORDERS.format(kind="attempt"), "SELECT id, state, version FROM payment_attempt"),
+    (
+        ATTEMPT_STATES,
+        _HISTORY_OF_ORDERS.format(kind="attempt"),
+        "SELECT id, state, version FROM payment_attempt",
+    ),
     (
         OBLIGATION_STATES,
         "SELECT obligation_id AS id, version, from_state, event, to_state FROM obligation_transition",

@@ -45,8 +45,8 @@ _EXAMPLE = {
 @blueprint.post("/payment-orders")
 @operation(
     summary="Create a payment order",
-    about="Quotes the obligations for today, locks them, and promises to collect their sum until the order expires. "
-    "Send the citizen to `pay_url`; the outcome comes by webhook.",
+    about="Quotes the obligations for today, locks them, and promises to collect their sum until the order "
+    "expires. Send the citizen to `pay_url`; the outcome comes by webhook.",
     tag="Payment orders",
     scope=Scope.ORDERS_WRITE,
     writes=True,
@@ -122,8 +122,8 @@ def find_payment_orders(call: Call) -> Reply:
 @blueprint.post("/payment-orders/<order_ref>/cancel")
 @operation(
     summary="Cancel a payment order",
-    about="Withdraws an order that nobody is paying and frees its obligations. While a payment is being confirmed the "
-    "answer is a conflict; a second cancellation changes nothing.",
+    about="Withdraws an order that nobody is paying and frees its obligations. While a payment is being "
+    "confirmed the answer is a conflict; a second cancellation changes nothing.",
     tag="Payment orders",
     scope=Scope.ORDERS_WRITE,
     writes=True,

@@ -19,6 +19,8 @@ from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import attempts_of, close_unpaid, lock_order
 
 LAST_CALL = timedelta(minutes=1)
+# Money that waits for a decision must not be paid a second time either.
+_HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
 
 
 def open_attempt(
@@ -30,9 +32,11 @@ def open_attempt(
     """
     order = lock_order(uow, order_id)
     if order.state != OrderState.OPEN or order.expires_at - LAST_CALL <= uow.now:
-        raise OrderNotPayable("the order is closed or past its time", order_ref=order.order_ref, state=order.state)
+        raise OrderNotPayable(
+            "the order is closed or past its time", order_ref=order.order_ref, state=order.state
+        )
     attempts = attempts_of(uow, order_id)
-    if any(attempt.is_live or attempt.state == AttemptState.SUCCEEDED for attempt in attempts):
+    if any(attempt.is_live or attempt.state in _HOLDS_MONEY for attempt in attempts):
         raise AttemptInProgress("a payment is being confirmed", order_ref=order.order_ref)
     if len(attempts) >= settings.attempts_max:
         raise TooManyAttempts("no further try", order_ref=order.order_ref)
@@ -140,4 +144,6 @@ def _event_of(answer: CheckoutResult | ProviderError) -> str:
     if answer.outcome is Outcome.NOT_SENT:
         return "not_sent"
     # A confirmation in the answer to a create call is not evidence of money: the query that follows is.
-    return "sent" if answer.outcome is Outcome.PENDING and (answer.redirect_url or answer.qr_text) else "doubted"
+    return (
+        "sent" if answer.outcome is Outcome.PENDING and (answer.redirect_url or answer.qr_text) else "doubted"
+    )

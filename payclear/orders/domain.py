@@ -110,7 +110,12 @@ ATTEMPT_STATES = register(
         ),
         terminal=frozenset({_A.SUCCEEDED, _A.FAILED, _A.EXPIRED, _A.SURPLUS}),
         reopening=frozenset(
-            {(_A.FAILED, "confirmed"), (_A.FAILED, "surplus"), (_A.EXPIRED, "confirmed"), (_A.EXPIRED, "surplus")}
+            {
+                (_A.FAILED, "confirmed"),
+                (_A.FAILED, "surplus"),
+                (_A.EXPIRED, "confirmed"),
+                (_A.EXPIRED, "surplus"),
+            }
         ),
     )
 )
@@ -207,7 +212,9 @@ def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
     elif case is None and (standing.order_state is not OrderState.OPEN or standing.other_live_attempt):
         case = CaseKind.LATE_SUCCESS
     if case is None:
-        return Verdict(effect=Effect.CAPTURED, attempt_event="confirmed", order_event="paid", books_capture=True)
+        return Verdict(
+            effect=Effect.CAPTURED, attempt_event="confirmed", order_event="paid", books_capture=True
+        )
     return Verdict(effect=Effect.SUSPENDED, attempt_event="surplus", case=case, books_suspense=True)
 
 
@@ -240,7 +247,9 @@ def _not_sent(standing: Standing, evidence: Evidence) -> Verdict:
 
 def _undecided(standing: Standing) -> Verdict:
     newly = standing.attempt_state in LIVE_STATES and standing.attempt_state is not AttemptState.IN_DOUBT
-    return Verdict(effect=Effect.DOUBTED, attempt_event="doubted" if newly and standing.attempt_lapsed else None)
+    return Verdict(
+        effect=Effect.DOUBTED, attempt_event="doubted" if newly and standing.attempt_lapsed else None
+    )
 
 
 QUERY_STEPS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))

@@ -51,7 +51,9 @@ class PaymentOrderObligation(Base):
 
     __tablename__ = "payment_order_obligation"
     __table_args__ = (
-        Index("uq_payment_order_obligation_live", "obligation_id", unique=True, postgresql_where=text("is_live")),
+        Index(
+            "uq_payment_order_obligation_live", "obligation_id", unique=True, postgresql_where=text("is_live")
+        ),
         positive_amount(),
     )
 
@@ -88,9 +90,16 @@ class PaymentAttempt(Base):
         one_of("state", AttemptState),
         positive_amount(),
         CheckConstraint(f"next_query_at IS NOT NULL OR NOT ({LIVE})", name="live_is_queried"),
-        Index("uq_payment_attempt_live_or_paid", "order_id", unique=True, postgresql_where=text(LIVE_OR_PAID)),
+        Index(
+            "uq_payment_attempt_live_or_paid", "order_id", unique=True, postgresql_where=text(LIVE_OR_PAID)
+        ),
         Index("ix_payment_attempt_due", "next_query_at", postgresql_where=text("next_query_at IS NOT NULL")),
-        Index("ix_payment_attempt_paid_at", "provider_account", "paid_at", postgresql_where=text("paid_at IS NOT NULL")),
+        Index(
+            "ix_payment_attempt_paid_at",
+            "provider_account",
+            "paid_at",
+            postgresql_where=text("paid_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid_pk]

@@ -68,7 +68,9 @@ SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chap
 FROM payment_order_line WHERE order_id = %s ORDER BY line_no
 """
 
-OBLIGATION_IDS = "SELECT obligation_id FROM payment_order_obligation WHERE order_id = %s ORDER BY obligation_id"
+OBLIGATION_IDS = (
+    "SELECT obligation_id FROM payment_order_obligation WHERE order_id = %s ORDER BY obligation_id"
+)
 
 # One piece of evidence and all that it does to the attempt and the order, with their history rows.
 # A null event leaves the state and its version as they are.

@@ -1,4 +1,4 @@
-"""What portals send and get about payment orders. Called by `orders.api` only; nothing here reads the database."""
+"""What portals send and get about payment orders, for `orders.api` only; it never reads the database."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -141,8 +141,8 @@ class OrderAttemptSchema(ViewSchema):
     provider_account = Text(most=60)
     status = OneOf(
         AttemptStatus,
-        about="`in_doubt`: the provider did not answer, it is being asked. `surplus`: money came that the order "
-        "could not take; it is returned.",
+        about="`in_doubt`: the provider did not answer, it is being asked. `surplus`: money came that the "
+        "order could not take; it is returned.",
     )
     created_at = Instant()
     paid_at = Instant(allow_none=True)

@@ -93,7 +93,9 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
         facts={"portal_ref": row.portal_ref, "amount": row.amount, "currency": row.currency},
     )
     lines = tuple(
-        LineView(o.id, line.type, line.name_vi, line.amount, line.beneficiary_account, line.chapter, line.sub_item)
+        LineView(
+            o.id, line.type, line.name_vi, line.amount, line.beneficiary_account, line.chapter, line.sub_item
+        )
         for o, quote in zip(owed, quotes, strict=True)
         for line in quote.lines
     )
@@ -190,9 +192,7 @@ def _end_of_promise(now: datetime, expires_in: timedelta, quotes: Sequence[Quote
     return end
 
 
-def _insert(
-    uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quotes: Sequence[Quote]
-) -> None:
+def _insert(uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quotes: Sequence[Quote]) -> None:
     lines = [(o.id, line) for o, quote in zip(owed, quotes, strict=True) for line in quote.lines]
     values = {
         "id": row.id,

@@ -1,5 +1,7 @@
 """The sender's job: woken by the transaction that wrote an event, and by the clock for later tries."""
 
+from datetime import timedelta
+
 from payclear.jobs.queue import job
 from payclear.runtime import Runtime, current
 from payclear.webhooks.outbound import Outbound
@@ -26,4 +28,5 @@ def sender(runtime: Runtime) -> Sender:
             total_timeout_s=limits.total_timeout_s,
             allow_hosts=limits.allow_hosts,
         ),
+        lease=timedelta(seconds=10 + 4 * limits.total_timeout_s),
     )

@@ -29,9 +29,8 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_MAX = 16
 IN_FLIGHT_PER_ENDPOINT_MAX = 4
 FAILURES_MAX = 3  # from here on an endpoint has one try at a time, until one succeeds
-LEASE = timedelta(
-    seconds=90
-)  # longer than one try with a slow look-up of its name; then somebody else may try
+# Longer than one try with a slow look-up of its name; then somebody else may try.
+LEASE = timedelta(seconds=90)
 BUDGET_S = 40  # a run claims nothing more after this; the clock starts the next one
 LOOK_AGAIN_S = 1.0
 USER_AGENT = "payclear/0.1 (Standard Webhooks)"
@@ -71,6 +70,7 @@ class Sender:
     sealer: Sealer
     clock: Clock
     outbound: Outbound
+    lease: timedelta = LEASE
     tally: Tally = field(default_factory=Tally)
 
     def drain(self) -> Tally:
@@ -107,7 +107,7 @@ class Sender:
         claims = queries.claim_due(
             uow,
             now=uow.now,
-            leased_until=uow.now + LEASE,
+            leased_until=uow.now + self.lease,
             limit=limit,
             in_flight_max=IN_FLIGHT_PER_ENDPOINT_MAX,
             failures_max=FAILURES_MAX,

@@ -138,8 +138,7 @@ def _read_row(reading: _Reading, line_no: int, row: list[Cell], columns: dict[st
     texts = [_text(cell) for cell in row]
     if not any(texts):
         return
-    first = next(text for text in texts if text)
-    if first[0] in "TtＴ" and plain(first[:50]).rstrip(":") in TRAILERS:
+    if not _at(texts, columns, REFERENCE) and any(map(_is_trailer, texts)):
         _read_trailer(reading, line_no, row, columns)
         return
     if reading.control_count is not None:
@@ -208,6 +207,11 @@ def _read_trailer(reading: _Reading, line_no: int, row: list[Cell], columns: dic
         reading.problems.append(StatementProblem(line_no=line_no, code="bad_trailer", detail=""))
         return
     reading.control_count = int(counts[0])
+
+
+def _is_trailer(text: str) -> bool:
+    """Whether a cell announces the totals; columns move, so the first cell of the row may be another one."""
+    return text[:1] in ("T", "t", "Ｔ") and plain(text[:50]).rstrip(":") in TRAILERS
 
 
 def _at(texts: list[str], columns: dict[str, int], name: str) -> str:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608  (statements are put together from constants of this package, never from input)
 
 from payclear.contract.modules import Check
+from payclear.operations.checks import append_only_check
 from reconciliation.queries import BOOKED_FOR
 
 EVERY_LINE_ONCE = """
@@ -85,7 +86,18 @@ WHERE a.state IN ('succeeded', 'surplus')
                 AND r.as_of > a.decided_at)
 """
 
+APPEND_ONLY = (
+    "statement",
+    "statement_line",
+    "statement_problem",
+    "statement_line_exclusion",
+    "reconciliation_match",
+    "reconciliation_settlement",
+    "discrepancy_event",
+)
+
 CHECKS = (
+    append_only_check("INV-03c", "What a statement said and what became of it never changes", APPEND_ONLY),
     Check(
         id="INV-22",
         title="Each statement line is matched once or in one open case; file = matched + cases",

@@ -1,7 +1,5 @@
 """Every statement that reads and writes discrepancies."""
 
-# ruff: noqa: S608  (statements are put together from constants of this package, never from input)
-
 # `case_open`: the door put this money into suspense and its case is still with a person.
 _ROW = """
     d.id, d.identity, d.version, d.key, d.code, d.state, d.first_on, d.last_on, d.age_business_days,

@@ -1,7 +1,5 @@
 """Every statement that keeps files and their lines."""
 
-# ruff: noqa: S608  (statements are put together from constants of this package, never from input)
-
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID

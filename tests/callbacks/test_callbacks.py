@@ -38,7 +38,11 @@ def everything(scene: Scene) -> dict[str, int]:
                 "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'callback_rejection'"
             )
         ]
-        return {name: uow.run(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names if not name.startswith("alembic")}
+        return {
+            name: uow.run(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in names
+            if not name.startswith("alembic")
+        }
 
 
 def test_genuine_callback_pays_the_order(client: FlaskClient, scene: Scene) -> None:
@@ -73,7 +77,9 @@ def test_wrong_amount_is_refused_and_the_money_waits_in_suspense(client: FlaskCl
     assert count(scene, "suspense_case") == 1
 
 
-def test_order_that_is_not_there_yet_is_found_when_the_provider_calls_again(client: FlaskClient, scene: Scene) -> None:
+def test_order_that_is_not_there_yet_is_found_when_the_provider_calls_again(
+    client: FlaskClient, scene: Scene
+) -> None:
     attempt = scene.attempt(scene.order())
     early = ipn_query(scene.runtime, attempt, vnp_TxnRef="PCNOTTHEREYET01")
     assert [call(client, early) for _ in range(2)] == ["01", "01"]
@@ -88,7 +94,9 @@ def test_order_that_is_not_there_yet_is_found_when_the_provider_calls_again(clie
     ],
     ids=["signed with another key", "another terminal"],
 )
-def test_message_that_is_not_ours_never_pays(client: FlaskClient, scene: Scene, change: dict[str, str]) -> None:
+def test_message_that_is_not_ours_never_pays(
+    client: FlaskClient, scene: Scene, change: dict[str, str]
+) -> None:
     order = scene.order()
     call(client, ipn_query(scene.runtime, scene.attempt(order), **change))
     assert scene.reload(order.id).state is OrderState.OPEN
@@ -173,7 +181,9 @@ def test_callback_that_can_not_be_applied_is_kept_and_applied_later(
 ) -> None:
     order = scene.order()
     query = ipn_query(scene.runtime, scene.attempt(order))
-    with postgres.superuser() as connection:  # something in the middle of the transaction is broken for a while
+    with (
+        postgres.superuser() as connection
+    ):  # something in the middle of the transaction is broken for a while
         connection.execute("ALTER TABLE posting RENAME TO posting_away")
     try:
         assert call(client, query) == "99"
@@ -195,7 +205,9 @@ def test_callback_that_never_applies_is_quarantined_for_a_person(scene: Scene, c
         scene.runtime.clock.advance(timedelta(hours=1))
         retry_due()
     with scene.runtime.database.begin() as uow:
-        row = uow.run("SELECT status, error, tries FROM callback_processing WHERE status <> 'processed'").fetchone()
+        row = uow.run(
+            "SELECT status, error, tries FROM callback_processing WHERE status <> 'processed'"
+        ).fetchone()
     assert row == ("quarantined", "evidence_contradicts_books", 8)
 
 
@@ -210,7 +222,9 @@ def test_callback_that_never_applies_is_quarantined_for_a_person(scene: Scene, c
         (PATH, {}, 200),
     ],
 )
-def test_bad_calls_get_a_clear_answer(client: FlaskClient, scene: Scene, path: str, kwargs: dict, status: int) -> None:
+def test_bad_calls_get_a_clear_answer(
+    client: FlaskClient, scene: Scene, path: str, kwargs: dict, status: int
+) -> None:
     before = everything(scene)
     assert client.open(path, **kwargs).status_code == status
     assert everything(scene) == before

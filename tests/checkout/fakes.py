@@ -50,6 +50,7 @@ class ToldProvider(Provider):
             amount_min=minimum,
             amount_max=maximum,
             confirm_by_query=False,
+            create_repeats_safely=True,
             open_points=(),
         )
 

@@ -26,6 +26,7 @@ from tests.checkout.fakes import ToldProvider
 
 NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 LAST_CALL = timedelta(minutes=1)
+RESUME_AFTER = timedelta(seconds=20)
 
 
 def attempt(state: AttemptState, number: int = 1, **changes: object) -> AttemptView:
@@ -79,7 +80,9 @@ def order(state: OrderState = OrderState.OPEN, *attempts: AttemptView, **changes
 
 
 def kind(of: OrderView, *, attempts_max: int = 5) -> PageKind:
-    return standing_of(of, now=NOW, attempts_max=attempts_max, last_call=LAST_CALL).kind
+    return standing_of(
+        of, now=NOW, attempts_max=attempts_max, last_call=LAST_CALL, resume_after=RESUME_AFTER
+    ).kind
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,13 @@ def test_page_of_every_state_never_offers_payment_while_money_may_be_on_its_way(
             assert shown is not PageKind.CHOOSE, (state, last)
 
 
+def test_page_of_a_call_that_was_cut_off_lets_the_citizen_go_on_with_the_same_attempt() -> None:
+    cut_off = attempt(AttemptState.CREATED, created_at=NOW - RESUME_AFTER, redirect_url=None)
+    assert kind(order(OrderState.OPEN, cut_off)) is PageKind.RESUME
+    lapsed = replace(cut_off, expires_at=NOW)
+    assert kind(order(OrderState.OPEN, lapsed)) is PageKind.CONFIRMING
+
+
 def test_page_of_a_sent_attempt_past_its_time_asks_to_wait() -> None:
     assert kind(order(OrderState.OPEN, attempt(AttemptState.SENT, expires_at=NOW))) is PageKind.CONFIRMING
 
@@ -139,15 +149,23 @@ def test_page_of_an_order_with_every_try_used_is_closed() -> None:
 
 def test_standing_names_the_last_refused_attempt_and_the_surplus() -> None:
     refused = attempt(AttemptState.FAILED)
-    standing = standing_of(order(OrderState.OPEN, refused), now=NOW, attempts_max=5, last_call=LAST_CALL)
+    standing = standing_of(
+        order(OrderState.OPEN, refused),
+        now=NOW,
+        attempts_max=5,
+        last_call=LAST_CALL,
+        resume_after=RESUME_AFTER,
+    )
     assert standing.last_refused == refused
     assert not standing.has_surplus
     assert not standing.is_waiting
     paid_twice = order(OrderState.PAID, attempt(AttemptState.SURPLUS), attempt(AttemptState.SUCCEEDED, 2))
-    standing = standing_of(paid_twice, now=NOW, attempts_max=5, last_call=LAST_CALL)
+    standing = standing_of(
+        paid_twice, now=NOW, attempts_max=5, last_call=LAST_CALL, resume_after=RESUME_AFTER
+    )
     assert standing.has_surplus
     assert standing.attempt == paid_twice.attempts[1]
-    assert {PageKind.CONTINUE, PageKind.CONFIRMING} == WAITING
+    assert {PageKind.CONTINUE, PageKind.RESUME, PageKind.CONFIRMING} == WAITING
 
 
 def line(provider: ToldProvider) -> ProviderLine:

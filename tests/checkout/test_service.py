@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -102,6 +103,19 @@ def test_start_while_an_attempt_is_live_asks_no_provider(
     assert go(pay_runtime, order, "b") == page(order)
     assert len(pay_scene.reload(order.id).attempts) == 1
     assert len(told.requests) == 1
+
+
+def test_start_after_a_cut_off_call_repeats_it_with_the_same_reference(
+    pay_runtime: Runtime, pay_scene: Scene, told: ToldProvider
+) -> None:
+    order = pay_scene.order()
+    cut_off = pay_scene.attempt(order, provider_account="a", sent=False)  # the process died before the call
+    assert go(pay_runtime, order) == page(order)  # somebody may still be calling
+    pay_runtime.clock.advance(timedelta(seconds=20))
+    assert go(pay_runtime, order, "b") == page(order)  # another provider would be a second payment
+    assert go(pay_runtime, order) == PAY_ADDRESS
+    assert [request.attempt_ref for request in told.requests] == [cut_off.attempt_ref]
+    assert [attempt.state for attempt in pay_scene.reload(order.id).attempts] == [AttemptState.SENT]
 
 
 def test_start_of_a_closed_order_leads_to_its_page(

@@ -21,7 +21,9 @@ def test_migrations_are_numbered_without_gaps_and_the_head_file_names_the_last()
 
 
 def test_each_migration_is_named_by_a_verb_and_an_object() -> None:
-    assert all(re.fullmatch(r"\d{4}_(create|add|drop|change|fill)_[a-z_]+\.py", path.name) for path in VERSIONS)
+    assert all(
+        re.fullmatch(r"\d{4}_(create|add|drop|change|fill)_[a-z_]+\.py", path.name) for path in VERSIONS
+    )
 
 
 def test_migrated_schema_equals_the_models(postgres: TestServer) -> None:

@@ -15,7 +15,9 @@ def test_request_id_of_the_caller_is_kept(portal: PortalApi, given: str) -> None
     assert answer.headers["X-Request-Id"] == given
 
 
-@pytest.mark.parametrize("given", ["short", "A" * 65, "has space", "semi;colon", "-leading", "ph\u00ed-12345678"])
+@pytest.mark.parametrize(
+    "given", ["short", "A" * 65, "has space", "semi;colon", "-leading", "ph\u00ed-12345678"]
+)
 def test_request_id_of_another_grammar_is_replaced(portal: PortalApi, given: str) -> None:
     answer = portal.get("/payment-orders?portal_ref=a", headers={"X-Request-Id": given})
     assert answer.headers["X-Request-Id"].startswith("req_")
@@ -40,7 +42,9 @@ def test_access_line_tells_route_status_and_portal_but_no_query(
     assert current_request_id() is None
 
 
-def test_access_line_of_an_unknown_address_names_no_route(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_access_line_of_an_unknown_address_names_no_route(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO):
         app.test_client().open("/x%0aforged?y=1", method="P\u0052OPFIND")
     (line,) = [record for record in caplog.records if record.message == "http.request"]

@@ -52,7 +52,9 @@ def test_same_key_and_body_is_replayed_byte_for_byte(portal: PortalApi, clock: F
     first = portal.post("/payment-orders", body, key="one")
     clock.advance(timedelta(days=20))
     spaced = json.dumps(dict(reversed(body.items())), indent=3).encode()
-    again = [portal.post("/payment-orders", sent, key=key) for sent, key in ((body, "one"), (spaced, '"one"'))]
+    again = [
+        portal.post("/payment-orders", sent, key=key) for sent, key in ((body, "one"), (spaced, '"one"'))
+    ]
     assert first.status_code == 201
     assert "Idempotent-Replayed" not in first.headers
     for answer in again:
@@ -160,7 +162,8 @@ def test_another_request_stored_between_snapshot_and_lock_is_reuse(database: Dat
 
 def _insert_behind_the_lock(uow: UnitOfWork) -> None:
     uow.run(
-        "INSERT INTO idempotency_key (portal_code, key, fingerprint, status, content_type, location, body, created_at) "
+        "INSERT INTO idempotency_key "
+        "(portal_code, key, fingerprint, status, content_type, location, body, created_at) "
         "VALUES ('p', 'k', %s, 201, 'application/json', '/v1/x', %s, %s)",
         (REQUEST.fingerprint, ANSWER.body, uow.now),
     )
@@ -227,7 +230,14 @@ def test_fingerprint_tells_method_path_and_body_apart() -> None:
     base = {"method": "POST", "path": "/v1/a", "data": {"x": 1}}
     prints = {
         fingerprint_of(**{**base, **change})
-        for change in ({}, {"method": "PUT"}, {"path": "/v1/b"}, {"data": {"x": 2}}, {"data": {"x": "1"}}, {"data": {}})
+        for change in (
+            {},
+            {"method": "PUT"},
+            {"path": "/v1/b"},
+            {"data": {"x": 2}},
+            {"data": {"x": "1"}},
+            {"data": {}},
+        )
     }
     assert len(prints) == 6
     assert fingerprint_of(**base) == fingerprint_of(**{**base, "data": {"x": 1}})

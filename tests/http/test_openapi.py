@@ -1,6 +1,7 @@
 """The document describes what is served, and what is served obeys the document."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from openapi_spec_validator import validate
 from payclear.events.registry import all_event_types
 from payclear.http.openapi import method_of, operations_of
 from payclear.i18n.texts import all_keys
+from payclear.kernel.ids import public_id
 from tests.portal_api import PortalApi
 
 
@@ -80,13 +82,15 @@ def test_document_examples_obey_their_schemas(document: dict[str, Any]) -> None:
 def test_answers_obey_the_document(portal: PortalApi, document: dict[str, Any]) -> None:
     made = portal.order()
     fee, fine = portal.scene.fee(), portal.scene.fine()
-    from payclear.kernel.ids import public_id
-
     require_described(document, "Order", made)
-    require_described(document, "OrderList", portal.get(f"/payment-orders?portal_ref={made['portal_ref']}").json)
+    require_described(
+        document, "OrderList", portal.get(f"/payment-orders?portal_ref={made['portal_ref']}").json
+    )
     require_described(document, "OrderList", portal.get("/payment-orders?portal_ref=none").json)
     for obligation in (fee, fine):
-        require_described(document, "Obligation", portal.get(f"/obligations/{public_id('obl', obligation.id)}").json)
+        require_described(
+            document, "Obligation", portal.get(f"/obligations/{public_id('obl', obligation.id)}").json
+        )
     order = portal.scene.paid_order()
     paid = portal.get(f"/payment-orders/{order.order_ref}").json
     assert paid["status"] == "paid"
@@ -110,15 +114,19 @@ def test_docs_page_shows_every_operation_shape_and_code(
             assert f'id="operation-{operation["operationId"]}"' in page
     for name in document["components"]["schemas"]:
         assert f'id="shape-{name}"' in page
-    for code in ("malformed_json", "idempotency_key_reused", "portal_ref_already_used", "internal", "too_large"):
+    for code in (
+        "malformed_json",
+        "idempotency_key_reused",
+        "portal_ref_already_used",
+        "internal",
+        "too_large",
+    ):
         assert f'id="error-{code}"' in page
     for each in document["webhooks"]:
         assert each in page
 
 
 def test_docs_page_links_lead_somewhere(app: Flask) -> None:
-    import re
-
     page = app.test_client().get("/docs").text
     targets = set(re.findall(r'href="#([^"]+)"', page))
     assert targets <= set(re.findall(r'id="([^"]+)"', page))

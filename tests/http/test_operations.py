@@ -19,7 +19,9 @@ BODY = {"portal_ref": "ref-1", "obligations": [OBLIGATION], "return_url": RETURN
 
 def orders_in(portal: PortalApi) -> int:
     with portal.scene.runtime.database.begin() as uow:
-        return uow.run("SELECT (SELECT count(*) FROM payment_order) + (SELECT count(*) FROM idempotency_key)").fetchone()[0]
+        return uow.run(
+            "SELECT (SELECT count(*) FROM payment_order) + (SELECT count(*) FROM idempotency_key)"
+        ).fetchone()[0]
 
 
 def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
@@ -68,7 +70,9 @@ def test_post_wrong_media_type_is_415(portal: PortalApi, options: dict[str, Any]
     refused(portal.post(PATH, BODY, **options), 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=UTF-8", "Application/JSON"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=UTF-8", "Application/JSON"]
+)
 def test_post_json_media_type_is_taken(portal: PortalApi, content_type: str) -> None:
     refused(portal.post(PATH, BODY, content_type=content_type), 404, "obligation_not_found")
 

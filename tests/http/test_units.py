@@ -79,7 +79,9 @@ def test_connection_killed_before_the_commit_is_replaced(database: Database, pos
     assert keys(database) == ["try-2"]
 
 
-def test_connection_killed_during_the_commit_is_not_repeated(database: Database, postgres: TestServer) -> None:
+def test_connection_killed_during_the_commit_is_not_repeated(
+    database: Database, postgres: TestServer
+) -> None:
     tries: list[int] = []
 
     def work(uow: UnitOfWork) -> None:

@@ -95,7 +95,7 @@ def test_job_of_a_dead_worker_does_not_hold_its_lock_for_ever(runtime: Runtime, 
         if again:
             defer(uow, "audit.seal")
         uow.commit()
-    assert rescue_stalled(runtime.database) == 1
+    assert rescue_stalled(runtime.database, 30) == 1
     assert waiting(runtime) == 1
     with runtime.database.begin() as uow:
         assert uow.run("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'").fetchone() == (0,)

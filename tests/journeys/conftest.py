@@ -10,7 +10,8 @@ from tests.database import TestServer
 from tests.journeys.town import Town
 
 CHROMIUM = os.environ.get("PAYCLEAR_TEST_CHROMIUM") or next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
 )
 ARGUMENTS = [
     "--no-sandbox",
@@ -33,7 +34,7 @@ def town(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def calm(town: Town) -> Iterator[Town]:
+def calm(town: Town) -> Town:
     """The town with every process up and no fault planted; it is left so for the next journey."""
     for role in ("simulator", "web", "worker", "scheduler", "portal"):
         process = town.processes.get(role)
@@ -42,7 +43,7 @@ def calm(town: Town) -> Iterator[Town]:
             town.start(role)
     town.wait_until_up()
     town.control("faults", provider="vnpay", attempt_ref="*", faults=[])
-    yield town
+    return town
 
 
 @pytest.fixture(scope="session")

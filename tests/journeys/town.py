@@ -3,6 +3,7 @@
 Journeys drive it over real HTTP, kill whom they like, and ask `payclear verify` what is left.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -86,6 +87,9 @@ class Town:
             "PAYCLEAR_SCHEDULER_DRAIN_EVERY_S": "1",
             "PAYCLEAR_SCHEDULER_EXPIRE_EVERY_S": "1",
             "PAYCLEAR_SCHEDULER_SEAL_EVERY_S": "2",
+            "PAYCLEAR_WORKER_DEAD_AFTER_S": "3",
+            "PAYCLEAR_WEBHOOKS_TOTAL_TIMEOUT_S": "1",
+            "PAYCLEAR_ORDERS_RESUME_AFTER_S": "1",
         }
         self.command("demo")
         for role in ROLES:
@@ -113,7 +117,14 @@ class Town:
         words = {
             "simulator": [
                 *("-m", "providers.simulator", "--port", str(self.ports["simulator"])),
-                *("--state", str(self.folder / "simulator.sqlite"), "--retry-interval-s", "1", "--hang-s", "20"),
+                *(
+                    "--state",
+                    str(self.folder / "simulator.sqlite"),
+                    "--retry-interval-s",
+                    "1",
+                    "--hang-s",
+                    "20",
+                ),
                 *("--vnpay-ipn-url", f"{self.web}/callbacks/vnpay-demo"),
             ],
             "portal": [
@@ -143,10 +154,8 @@ class Town:
     def kill(self, role: str) -> None:
         """Kill a process and all it started, at once."""
         process = self.processes.pop(role)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
     def restart(self, role: str, *, crash_at: str = "") -> None:
@@ -157,8 +166,14 @@ class Town:
 
     def wait_until_up(self) -> None:
         """Wait until everything that speaks HTTP answers."""
-        for name, url in (("simulator", f"{self.simulator}/health"), ("web", f"{self.web}/health"), ("portal", self.portal)):
-            wait_for(f"{name} ({self.log(name)})", lambda url=url: requests.get(url, timeout=2).status_code < 500)
+        for name, url in (
+            ("simulator", f"{self.simulator}/health"),
+            ("web", f"{self.web}/health"),
+            ("portal", self.portal),
+        ):
+            wait_for(
+                f"{name} ({self.log(name)})", lambda url=url: requests.get(url, timeout=2).status_code < 500
+            )
 
     def stop(self) -> None:
         """Kill everything."""

@@ -87,7 +87,13 @@ def test_redact_facts_sensitive_name_is_masked_whatever_its_value(name: str) -> 
 
 
 def test_redact_facts_plain_values_stay_and_nested_text_is_redacted() -> None:
-    facts = {"amount": 123456789012, "ok": True, "none": None, "ratio": 0.5, "refs": ["PC1", "x 001099012345"]}
+    facts = {
+        "amount": 123456789012,
+        "ok": True,
+        "none": None,
+        "ratio": 0.5,
+        "refs": ["PC1", "x 001099012345"],
+    }
     assert redact_facts(facts) == {**facts, "refs": ["PC1", f"x {MASK}"]}
 
 

@@ -42,9 +42,13 @@ def insert_entry(connection: psycopg.Connection, legs: list[tuple[str, int]]) ->
 
 
 @pytest.mark.parametrize(
-    "legs", [[], [("D", 5)], [("D", 5), ("C", 4)], [("D", 5), ("D", 5)]], ids=["no leg", "one", "uneven", "one side"]
+    "legs",
+    [[], [("D", 5)], [("D", 5), ("C", 4)], [("D", 5), ("D", 5)]],
+    ids=["no leg", "one", "uneven", "one side"],
 )
-def test_entry_that_does_not_balance_is_refused_at_commit(runtime: Runtime, legs: list[tuple[str, int]]) -> None:
+def test_entry_that_does_not_balance_is_refused_at_commit(
+    runtime: Runtime, legs: list[tuple[str, int]]
+) -> None:
     with runtime.database.begin() as uow:
         insert_entry(uow.driver, legs)
         with pytest.raises(psycopg.errors.CheckViolation, match="does not balance"):
@@ -94,10 +98,18 @@ def test_application_role_may_not_touch_what_is_append_only(scene: Scene, statem
         uow.run(statement)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE posting SET amount = amount + 1", "DELETE FROM event", "TRUNCATE audit_entry CASCADE"])
-def test_even_the_owner_is_stopped_by_the_triggers(scene: Scene, postgres: TestServer, statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE posting SET amount = amount + 1", "DELETE FROM event", "TRUNCATE audit_entry CASCADE"],
+)
+def test_even_the_owner_is_stopped_by_the_triggers(
+    scene: Scene, postgres: TestServer, statement: str
+) -> None:
     scene.paid_order()
-    with postgres.superuser() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+    with (
+        postgres.superuser() as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"),
+    ):
         connection.execute(statement)
 
 

@@ -40,6 +40,16 @@ PLANTS = [
         "ALTER TABLE posting DISABLE TRIGGER posting_append_only",
         "ALTER TABLE posting ENABLE TRIGGER posting_append_only",
     ),
+    Plant(
+        "INV-03b",
+        "ALTER TABLE journal_entry DISABLE TRIGGER journal_entry_balances",
+        "ALTER TABLE journal_entry ENABLE TRIGGER journal_entry_balances",
+    ),
+    Plant(
+        "INV-03c",
+        "ALTER TABLE statement_line DISABLE TRIGGER ALL",
+        "ALTER TABLE statement_line ENABLE TRIGGER ALL",
+    ),
     Plant("INV-03", "GRANT DELETE ON event TO payclear_app", "REVOKE DELETE ON event FROM payclear_app"),
     Plant(
         "INV-04",
@@ -48,13 +58,15 @@ PLANTS = [
     ),
     Plant("INV-05", "DELETE FROM posting; DELETE FROM journal_entry", also=("INV-23",)),
     Plant("INV-05", "UPDATE obligation SET state = 'open' WHERE state = 'paid'", also=("INV-08",)),
-    Plant("INV-07", "UPDATE payment_attempt SET next_query_at = now() + interval '3 days' WHERE state = 'sent'"),
+    Plant(
+        "INV-07", "UPDATE payment_attempt SET next_query_at = now() + interval '3 days' WHERE state = 'sent'"
+    ),
     Plant("INV-08", "UPDATE order_transition SET event = 'wished' WHERE event = 'paid'"),
     Plant("INV-08", "UPDATE payment_order SET version = 9 WHERE state = 'cancelled'"),
     Plant(
         "INV-09",
         "INSERT INTO idempotency_key VALUES ('demoportal', 'k', '', 201, 'application/json', NULL,"
-        " '{\"order_ref\": \"PCGONE\"}', now())",
+        ' \'{"order_ref": "PCGONE"}\', now())',
     ),
     Plant("INV-10", "DELETE FROM webhook_delivery"),
     Plant("INV-11", "UPDATE webhook_delivery SET state = 'delivered'"),

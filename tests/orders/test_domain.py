@@ -87,7 +87,11 @@ def test_money_is_never_lost_when_the_strongest_source_confirms() -> None:
         if attempt in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
             continue
         situation = standing(
-            attempt_state=attempt, order_state=order, attempt_lapsed=lapsed, order_has_capture=capture, evidence_rank=3
+            attempt_state=attempt,
+            order_state=order,
+            attempt_lapsed=lapsed,
+            order_has_capture=capture,
+            evidence_rank=3,
         )
         verdict = judge(situation, evidence(EvidenceSource.STATEMENT, Outcome.CONFIRMED))
         assert verdict.books_capture or verdict.books_suspense

@@ -45,7 +45,11 @@ def test_same_confirmation_again_changes_nothing(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "merchant", "kind"),
-    [(199_999, None, CaseKind.AMOUNT_MISMATCH), (200_001, None, CaseKind.AMOUNT_MISMATCH), (None, "OTHER", CaseKind.MERCHANT_MISMATCH)],
+    [
+        (199_999, None, CaseKind.AMOUNT_MISMATCH),
+        (200_001, None, CaseKind.AMOUNT_MISMATCH),
+        (None, "OTHER", CaseKind.MERCHANT_MISMATCH),
+    ],
 )
 def test_confirmation_that_differs_goes_to_suspense_and_the_order_is_not_paid(
     scene: Scene, amount: int | None, merchant: str | None, kind: CaseKind
@@ -171,9 +175,13 @@ def test_one_provider_transaction_can_not_pay_two_orders(scene: Scene) -> None:
 def test_fine_paid_late_books_the_surcharge_to_its_own_account(scene: Scene) -> None:
     from datetime import date
 
-    order = scene.order(scene.fine(1_000_000, served_on=date(2026, 11, 1)))  # due 11 Nov, today 21 Nov: 9 late days
+    order = scene.order(
+        scene.fine(1_000_000, served_on=date(2026, 11, 1))
+    )  # due 11 Nov, today 21 Nov: 9 late days
     assert order.amount.amount == 1_004_500
     scene.apply(scene.evidence(scene.attempt(order)))
     with scene.runtime.database.begin() as uow:
-        rows = uow.run("SELECT beneficiary_account, amount FROM posting WHERE side = 'C' ORDER BY amount").fetchall()
+        rows = uow.run(
+            "SELECT beneficiary_account, amount FROM posting WHERE side = 'C' ORDER BY amount"
+        ).fetchall()
     assert rows == [("TK-CHAMNOP", 4_500), ("TK-PHAT", 1_000_000)]

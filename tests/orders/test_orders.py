@@ -41,7 +41,9 @@ def events(scene: Scene, order) -> list[str]:
 
 
 def test_order_collects_the_sum_of_its_obligations(scene: Scene) -> None:
-    order = scene.order(scene.fee(150_000, 50_000), scene.fine(1_000_000, served_on=datetime(2026, 11, 20).date()))
+    order = scene.order(
+        scene.fee(150_000, 50_000), scene.fine(1_000_000, served_on=datetime(2026, 11, 20).date())
+    )
     assert order.amount.amount == 1_200_000
     assert is_payment_code(order.payment_code)
     assert len(order.lines) == 3

@@ -251,8 +251,8 @@ def test_hundred_thousand_on_each_side_take_about_a_second() -> None:
     count = 100_000
     lines = [a_line(n, f"A{n}") for n in range(1, count + 1)]
     items = [an_item(n) for n in range(1, count + 1)]
-    started = time.perf_counter()
+    started = time.process_time()
     result = match(lines, items)
-    taken_s = time.perf_counter() - started
+    taken_s = time.process_time() - started
     assert len(result.pairs) == count
     assert taken_s < 5, f"{taken_s:.2f} s"

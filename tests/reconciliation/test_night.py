@@ -111,6 +111,32 @@ def test_unknown_money_whose_owner_appears_leaves_suspense(nights: NightScene, c
     assert nights.offenders() == []
 
 
+def test_unknown_money_whose_owner_booked_another_amount_leaves_suspense_and_differs(
+    nights: NightScene, clock: FixedClock
+) -> None:
+    attempt = nights.unpaid(150_000)
+    nights.line(attempt, attempt_ref="mangled beyond help", amount=150_001)
+    nights.write()
+    nights.night()
+    nights.scene.apply(nights.scene.evidence(attempt, source=EvidenceSource.STATUS_QUERY))
+    clock.advance(timedelta(hours=1))
+    nights.night()
+    assert nights.codes() == [("B05", "open")]
+    assert nights.balances() == {"provider_receivable": 150_000, "beneficiary_payable": 150_000}
+    assert nights.offenders() == []
+    assert not nights.night().changed
+
+
+def test_provider_that_no_longer_answers_leaves_the_finished_day_as_it_is(nights: NightScene) -> None:
+    nights.line(nights.paid())
+    nights.write()
+    first = nights.night().run
+    nights.provider.files.clear()
+    again = nights.night()
+    assert not again.changed
+    assert again.run == first
+
+
 @pytest.mark.parametrize(("theirs", "code"), [(150_001, "B05"), (149_999, "B06")])
 def test_amount_one_dong_off_is_a_discrepancy(nights: NightScene, theirs: int, code: str) -> None:
     nights.line(nights.paid(150_000), amount=theirs)
