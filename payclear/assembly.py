@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 
 import payclear.audit.jobs
 import payclear.callbacks.jobs
-import payclear.jobs.housekeeping
+import payclear.operations.jobs
 import payclear.orders.jobs
 import payclear.receipts.jobs
 import payclear.webhooks.jobs  # noqa: F401  (jobs are declared when their module is imported)
@@ -67,7 +67,7 @@ def core_ticks(settings: Settings) -> list[Tick]:
         Tick(job="receipts.issue", every_s=every.drain_every_s),
         Tick(job="audit.seal", every_s=every.seal_every_s),
         Tick(job="audit.seal_whole_trail", at=("00:40",)),
-        Tick(job="jobs.tidy", at=("03:30",)),
+        Tick(job="operations.tidy", at=("03:30",)),
     ]
 
 

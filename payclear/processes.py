@@ -30,7 +30,7 @@ def run_worker(runtime: Runtime) -> None:
     async def work() -> None:
         async with queue.open_async():
             await queue.run_worker_async(
-                queues=settings.queues or None,
+                queues=settings.queues or None,  # type: ignore[arg-type]  # None means every queue
                 concurrency=settings.concurrency,
                 fetch_job_polling_interval=1.0,
                 delete_jobs="successful",

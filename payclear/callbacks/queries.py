@@ -43,7 +43,7 @@ RETURNING callback_id
 """
 
 RAW = """
-SELECT c.provider_account, c.dedupe_key, c.method, c.path, c.query_string, c.headers, c.body, c.received_at, p.tries
+SELECT c.provider_account, c.method, c.path, c.query_string, c.headers, c.body, c.received_at, p.tries
 FROM inbound_callback c JOIN callback_processing p ON p.callback_id = c.id
 WHERE c.id = %s
 """

@@ -52,8 +52,9 @@ def receive(runtime: Runtime, account_code: str, request: InboundRequest) -> Ack
 def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
     """Apply a kept callback again; after eight failures it is quarantined for a person."""
     with runtime.database.begin() as uow:
-        row = uow.run(queries.RAW, (callback_id,)).fetchone()
-    account_code, _dedupe, method, path, query_string, headers, body, received_at, tries = row
+        account_code, method, path, query_string, headers, body, received_at, tries = uow.one(
+            queries.RAW, (callback_id,)
+        )
     line = runtime.providers.get(account_code)
     request = InboundRequest(
         method=method,
@@ -90,9 +91,9 @@ def _keep_and_apply(
         callback_id = _store(uow, line, request, verified)
         tries = 1
         if callback_id is None:
-            stored_id, status, verdict, tries_before = uow.run(
+            stored_id, status, verdict, tries_before = uow.one(
                 queries.STORED, (line.code, verified.dedupe_key)
-            ).fetchone()
+            )
             if status == CallbackStatus.PROCESSED and verdict not in UNSETTLED:
                 return _repeated(CallbackVerdict(verdict))
             callback_id, tries = stored_id, tries_before + 1
@@ -127,9 +128,9 @@ def _keep_for_later(
         callback_id = _store(uow, line, request, verified)
         tries = 1
         if callback_id is None:
-            callback_id, _status, _verdict, tries_before = uow.run(
+            callback_id, _status, _verdict, tries_before = uow.one(
                 queries.STORED, (line.code, verified.dedupe_key)
-            ).fetchone()
+            )
             tries = tries_before + 1
         _postpone(uow, callback_id, tries=tries, error=error)
         uow.commit()

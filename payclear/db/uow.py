@@ -52,6 +52,13 @@ class UnitOfWork:
         """Execute one statement of a `queries` module; plans are prepared and kept by the driver."""
         return self.driver.execute(sql, parameters or None)
 
+    def one(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> tuple[Any, ...]:
+        """Execute a query that has exactly one row; none raises LookupError."""
+        row: tuple[Any, ...] | None = self.run(sql, parameters).fetchone()
+        if row is None:
+            raise LookupError("the row is not there")
+        return row
+
     def rows(
         self, row_type: type[Row], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
     ) -> list[Row]:

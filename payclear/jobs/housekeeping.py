@@ -1,11 +1,8 @@
-"""Keeps the queue healthy: frees jobs of workers that died, and forgets records that nobody reads any more."""
+"""Keeps the queue healthy: frees jobs of workers that died, and forgets those that ended long ago."""
 
 from psycopg.errors import UniqueViolation
 
 from payclear.db.uow import Database, UnitOfWork
-from payclear.jobs.queue import job
-from payclear.jobs.records import forget_old
-from payclear.runtime import current
 
 _STALLED = """
 SELECT j.id FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
@@ -13,6 +10,11 @@ WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_in
 ORDER BY j.id LIMIT 500
 """
 _RETRY = "SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)"
+_FORGET_FINISHED = """
+DELETE FROM procrastinate_jobs j
+WHERE j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+  AND NOT EXISTS (SELECT 1 FROM procrastinate_events e WHERE e.job_id = j.id AND e.at > now() - interval '7 days')
+"""
 _GIVE_UP = "SELECT procrastinate_finish_job_v1(%s, 'failed', false)"
 
 
@@ -37,19 +39,6 @@ def _rescue(uow: UnitOfWork, job_id: int) -> None:
         uow.run(_GIVE_UP, (job_id,))
 
 
-@job("jobs.tidy")
-def tidy() -> str | None:
-    """Delete old run records, claims and finished jobs."""
-    with current().database.begin() as uow:
-        gone = forget_old(uow)
-        gone += uow.run(
-            "DELETE FROM procrastinate_jobs WHERE status IN ('succeeded', 'failed', 'cancelled', 'aborted')"
-            " AND id NOT IN (SELECT job_id FROM procrastinate_periodic_defers WHERE job_id IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM procrastinate_events e"
-            "                 WHERE e.job_id = procrastinate_jobs.id AND e.at > now() - interval '7 days')"
-        ).rowcount
-        gone += uow.run(
-            "DELETE FROM idempotency_key WHERE created_at < %s - interval '30 days'", (uow.now,)
-        ).rowcount
-        uow.commit()
-    return f"{gone} old rows deleted" if gone else None
+def forget_finished(uow: UnitOfWork) -> int:
+    """Delete jobs of the queue that ended more than a week ago; successful ones are deleted by the worker at once."""
+    return uow.run(_FORGET_FINISHED).rowcount

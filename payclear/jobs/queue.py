@@ -74,4 +74,8 @@ def wake(uow: UnitOfWork, name: str) -> None:
 
     A job that is picked up between that look and our commit may miss our row: the clock drains again within seconds.
     """
-    uow.before_commit(f"wake {name}", lambda work: defer(work, name) and None)
+
+    def put_into_queue(work: UnitOfWork) -> None:
+        defer(work, name)
+
+    uow.before_commit(f"wake {name}", put_into_queue)

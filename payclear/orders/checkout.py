@@ -43,8 +43,9 @@ def open_attempt(
     manifest = line.provider.manifest
     if not manifest.amount_min <= order.amount <= manifest.amount_max:
         raise AmountOutOfBounds("the provider does not take this amount", provider_account=line.code)
+    attempt_id = new_uuid()
     values = {
-        "id": new_uuid(),
+        "id": attempt_id,
         "order_id": order_id,
         "number": len(attempts) + 1,
         "attempt_ref": attempt_ref(order.order_ref, len(attempts) + 1),
@@ -60,7 +61,7 @@ def open_attempt(
         uow.run(queries.INSERT_ATTEMPT, values)
     except UniqueViolation as error:
         raise AttemptInProgress("a payment is being confirmed", order_ref=order.order_ref) from error
-    return get_attempt(uow, values["id"])
+    return get_attempt(uow, attempt_id)
 
 
 def get_attempt(uow: UnitOfWork, attempt_id: UUID) -> AttemptView:
