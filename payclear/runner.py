@@ -155,10 +155,10 @@ def _simulator(settings: Settings, state_folder: Path) -> Iterator[ChildSpec]:
     if not _is_there(SIMULATOR):
         return
     host, port = settings.simulator.host, settings.simulator.port
-    callbacks = f"{settings.web.public_url.rstrip('/')}/callbacks/vnpay-demo"
+    callbacks = f"{settings.web.public_url.rstrip('/')}/callbacks"
     words = [
         *("--host", host, "--port", str(port), "--state", str(state_folder / "simulator.sqlite")),
-        *("--vnpay-ipn-url", callbacks),
+        *("--callback-base", callbacks),
     ]
     yield ChildSpec("simulator", [sys.executable, "-m", SIMULATOR, *words], {}, f"{at(host, port)}/health")
 

@@ -18,6 +18,7 @@ _SENSITIVE_PARTS = (
     "sign",
     "mac",
     "checksum",
+    "xacthuc",
     "secret",
     "token",
     "password",
@@ -32,6 +33,8 @@ _SENSITIVE_PARTS = (
     "name",
     "khachhang",
     "hoten",
+    "vipham",
+    "nguoivipham",
     "phone",
     "dienthoai",
     "mobile",
@@ -46,6 +49,7 @@ _SENSITIVE_PARTS = (
     "identity",
     "ipaddr",
     "createby",
+    "qrcode",  # a VietQR text holds the account number
 )
 # Fields whose names contain one of the parts above but say nothing about anybody.
 _HARMLESS = frozenset({"vnpcardtype", "cardtype", "merchantname"})

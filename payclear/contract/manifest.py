@@ -41,6 +41,17 @@ class Manifest:
         bool  # the same reference again is the same payment, so a cut-off call may be made again
     )
     open_points: tuple[str, ...]
+    checkout_calls: bool = True  # False: the pay address or QR text is made here, no call leaves us
+    answers_signed: bool = True  # False: answers to status queries carry no signature
+    answers_name_payment: bool = True  # False: they carry no reference of ours
+    reports: tuple[str, ...] = ("refused", "cancelled")  # ends without money that any message tells
+    callback_on: tuple[str, ...] = ("paid", "refused")  # what the provider calls back about
+    callback_names_merchant: bool = True
+    callback_uncovered: tuple[str, ...] = ()  # fields of a callback that its checksum leaves open
+    statement_parts: tuple[str, ...] = (
+        "status",
+        "trailer",
+    )  # what a settlement file states besides its lines
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -66,4 +77,12 @@ def load_manifest(path: Path) -> Manifest:
         confirm_by_query=bool(data.get("confirm_by_query", False)),
         create_repeats_safely=bool(data.get("create_repeats_safely", False)),
         open_points=tuple(data.get("open_points", ())),
+        checkout_calls=bool(data.get("checkout_calls", True)),
+        answers_name_payment=bool(data.get("answers_name_payment", True)),
+        answers_signed=bool(data.get("answers_signed", True)),
+        reports=tuple(data.get("reports", ("refused", "cancelled"))),
+        callback_on=tuple(data.get("callback_on", ("paid", "refused"))),
+        callback_names_merchant=bool(data.get("callback_names_merchant", True)),
+        callback_uncovered=tuple(data.get("callback_uncovered", ())),
+        statement_parts=tuple(data.get("statement_parts", ("status", "trailer"))),
     )

@@ -27,6 +27,49 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One item of a bill. `kind` is the type of the obligation's line: `fee_phi`, `fee_le_phi`, `fine`…"""
+
+    kind: str
+    code: str
+    name: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What is being paid, for a provider that issues the state's receipt itself (ThongTinBienLai).
+
+    `kind` is "fee" or "fine". It names a person, so it goes to a provider that must have it and to no log; texts that are
+    not known are empty. The lines sum to the amount of the checkout.
+    """
+
+    kind: str
+    description: str
+    document_no: str  # dossier code or decision number
+    document_on: date | None
+    agency_code: str
+    agency_name: str
+    payer_name: str
+    payer_id_no: str
+    payer_address: str
+    lines: tuple[BillLine, ...]
+    service_code: str = ""
+    service_name: str = ""
+    procedure_code: str = ""
+    procedure_name: str = ""
+    beneficiary_account: str = ""
+    beneficiary_bank: str = ""
+    beneficiary_name: str = ""
+    treasury: str = ""
+    fine_type_code: str = ""
+    fine_type_name: str = ""
+    violated_at: str = ""
+    violated_where: str = ""
+    violator_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRequest:
     """Ask a provider to take one amount. `attempt_ref` is ours and was committed before this call."""
 
@@ -40,6 +83,7 @@ class CheckoutRequest:
     locale: str  # "vi" or "en"
     return_url: str
     callback_url: str
+    bill: Bill | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
-"""Writes what docs/ takes from the code: settings, errors, events, and the drawn states of the architecture.
+"""Writes what docs/ takes from the code: settings, errors, events, drawn states, the conformance table.
 
 Called by `payclear docs` and by the test that keeps the pages up to date.
 It must give the same text on every machine: it reads code and defaults, never what is in force.
 """
 
 import importlib
+import importlib.util
 import json
 import pkgutil
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from uuid import UUID
 from werkzeug.exceptions import default_exceptions
 
 import payclear
+from payclear.contract.conformance.table import render
+from payclear.contract.manifest import load_manifest
 from payclear.events.domain import Datum, Fact, event
 from payclear.events.registry import EventType, all_event_types
 from payclear.http.errors import HTTP_CODES, problem_of
@@ -30,6 +33,8 @@ from payclear.kernel.states import all_tables
 
 STATES_BEGIN: Final = "<!-- states: written by `payclear docs` -->"
 STATES_END: Final = "<!-- /states -->"
+CONFORMANCE_BEGIN: Final = "<!-- conformance: written by `payclear docs` -->"
+CONFORMANCE_END: Final = "<!-- /conformance -->"
 _OF_PAGES: Final = ("payclear.http.forms", "payclear.http.rate_limits")
 _GROUPS: Final = ("payclear.providers", "payclear.modules")
 
@@ -97,12 +102,13 @@ def write_pages(docs: Path, config_dir: Path) -> list[Path]:
 def pages(docs: Path, config_dir: Path) -> dict[Path, str]:
     """The text of every such page; the texts of modules must be registered before."""
     operations = _import_everything()
-    architecture = docs / "architecture.md"
+    architecture, providers = docs / "architecture.md", docs / "providers.md"
     return {
         docs / "settings.md": settings_page(config_dir),
         docs / "errors.md": _errors_page(operations),
         docs / "events.md": _events_page(),
         architecture: with_states(architecture.read_text(encoding="utf-8")),
+        providers: with_conformance(providers.read_text(encoding="utf-8")),
     }
 
 
@@ -114,14 +120,33 @@ def error_codes() -> frozenset[str]:
 
 def with_states(text: str) -> str:
     """The architecture page with the drawings between its two marks put right; ValueError without them."""
-    head, begin, rest = text.partition(STATES_BEGIN)
-    _, end, tail = rest.partition(STATES_END)
-    if not begin or not end:
-        raise ValueError("the page has no place for the drawn states")
     drawings = "".join(
         f"### {table.name}\n\n```mermaid\n{table.mermaid().strip()}\n```\n\n" for table in all_tables()
     )
-    return f"{head}{begin}\n\n{drawings}{end}{tail}"
+    return _between(text, STATES_BEGIN, STATES_END, drawings)
+
+
+def with_conformance(text: str) -> str:
+    """The providers page with the table adapter × scenario put right; ValueError without its two marks.
+
+    The adapters are those of our own tree, whatever else is installed.
+    """
+    found = importlib.util.find_spec("providers")
+    folders = found.submodule_search_locations if found else None
+    manifests = [
+        load_manifest(path)
+        for folder in folders or ()
+        for path in sorted(Path(folder).glob("*/manifest.toml"))
+    ]
+    return _between(text, CONFORMANCE_BEGIN, CONFORMANCE_END, f"{render(manifests)}\n")
+
+
+def _between(text: str, begin_mark: str, end_mark: str, content: str) -> str:
+    head, begin, rest = text.partition(begin_mark)
+    _, end, tail = rest.partition(end_mark)
+    if not begin or not end:
+        raise ValueError("the page has no place for what is written into it")
+    return f"{head}{begin}\n\n{content}{end}{tail}"
 
 
 def _import_everything() -> tuple[Operation, ...]:

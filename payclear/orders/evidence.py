@@ -9,7 +9,7 @@ from uuid import UUID
 
 from payclear.audit.service import record
 from payclear.contract.evidence import Evidence
-from payclear.contract.outcomes import CallbackVerdict, EvidenceSource
+from payclear.contract.outcomes import CallbackVerdict, EvidenceSource, Outcome
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import new_uuid
@@ -34,6 +34,7 @@ from payclear.orders.errors import EvidenceContradicts
 from payclear.orders.records import AttemptView, OrderRow
 from payclear.orders.service import attempts_of, order_lines, release_obligations
 
+HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
 _PROPOSALS = {
     CaseKind.AMOUNT_MISMATCH: "refund",
     CaseKind.CURRENCY_MISMATCH: "refund",
@@ -104,7 +105,9 @@ def note_hint(uow: UnitOfWork, evidence: Evidence) -> Applied:
         return _keep_unmatched(uow, evidence)
     order = orders[0]
     attempt = next(a for a in attempts_of(uow, order.id) if a.attempt_ref == evidence.attempt_ref)
-    verdict = Verdict(effect=Effect.NOTED, asks_again=attempt.is_live)
+    # A hint of money for an attempt that was given up is asked about too: money that came late is taken, not lost.
+    hints_at_money = evidence.outcome is not Outcome.REJECTED and attempt.state not in HOLDS_MONEY
+    verdict = Verdict(effect=Effect.NOTED, asks_again=attempt.is_live or hints_at_money)
     evidence_id = _write(uow, order, attempt, evidence, verdict, rank=-1)
     return Applied(
         effect=Effect.NOTED,
@@ -151,12 +154,16 @@ def _write(
     if rank is None:
         rank = evidence.source.rank if evidence.outcome.is_final else -1
     settles = attempt_to is not None and ATTEMPT_STATES.is_terminal(attempt_to)
+    # An attempt that was given up and asked about once more is left alone when the provider denies it again.
+    was_decided = ATTEMPT_STATES.is_terminal(attempt.state) and evidence.source is EvidenceSource.STATUS_QUERY
+    stops_asking = settles or (was_decided and evidence.outcome.is_final and not verdict.asks_again)
     values = _evidence_values(uow, evidence) | {
         "attempt_id": attempt.id,
         "order_id": order.id,
         "effect": verdict.effect,
         "rank": rank,
         "settles": settles,
+        "stops_asking": stops_asking,
         "ask_at": uow.now if verdict.asks_again else None,
         "money_at": (evidence.paid_at or uow.now) if takes_money else None,
         "channel": evidence.channel,

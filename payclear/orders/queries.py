@@ -87,7 +87,7 @@ WITH evidence AS (
         version = version + (%(attempt_to)s::text IS NOT NULL)::int,
         provider_ref = coalesce(%(provider_ref)s, provider_ref),
         evidence_rank = greatest(evidence_rank, %(rank)s),
-        next_query_at = CASE WHEN %(settles)s THEN NULL ELSE coalesce(%(ask_at)s, next_query_at) END,
+        next_query_at = CASE WHEN %(stops_asking)s THEN NULL ELSE coalesce(%(ask_at)s, next_query_at) END,
         decided_at = CASE WHEN %(settles)s THEN %(at)s ELSE decided_at END,
         paid_at = coalesce(paid_at, %(money_at)s),
         channel = coalesce(%(channel)s, channel),

@@ -2,29 +2,36 @@
 
 import re
 
-ATTEMPT_FAULTS = frozenset(
+CALLBACK_FAULTS = frozenset(
     {
         "lose_callback",
         "hold_callback",
         "delay_callback",
         "duplicate_callback",
+        "reorder_callback",
         "forge_callback",
-        "wrong_amount",
-        "pays_wrong_amount",
+        "callback_wrong_key",
         "callback_before_return",
-        "lose_return",
-        "query_timeout",
-        "query_html",
-        "query_500",
-        "query_truncated",
-        "query_bad_signature",
-        "query_other_payment",
-        "query_not_found",
-        "refund_timeout",
-        "refund_html",
-        "refund_bad_signature",
+        "wrong_amount",
+        "other_merchant",
     }
 )
+PAYER_FAULTS = frozenset({"pays_wrong_amount", "pays_late", "lose_return", "wait_for_payer"})
+ANSWER_FAULTS = frozenset(
+    f"{kind}_{fault}"
+    for kind in ("create", "query", "refund")
+    for fault in ("timeout", "html", "500", "truncated", "error_200", "bad_signature")
+)
+OWN_FAULTS = frozenset(
+    {
+        "create_timeout_before_money",
+        "create_timeout_after_money",
+        "query_other_payment",
+        "query_not_found",
+        "query_pending",
+    }
+)
+ATTEMPT_FAULTS = CALLBACK_FAULTS | PAYER_FAULTS | ANSWER_FAULTS | OWN_FAULTS
 STATEMENT_FAULTS = frozenset(
     {
         "missing_line",

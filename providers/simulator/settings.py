@@ -1,27 +1,32 @@
 """What the simulator is told at start: its merchants, their keys and where their callbacks go.
 
-DEMO keys only.
+DEMO keys only; each protocol brings its own (`Protocol.demo`).
 """
 
-from dataclasses import dataclass
-
-DEMO_VNPAY_TERMINAL = "DEMOV210"
-DEMO_VNPAY_KEY = "DEMO-ONLY-VNPAY-DEMOV210-HASH-KEY"
-DEMO_SANDBOX_MERCHANT = "DEMO"
-DEMO_SANDBOX_KEY = "DEMO-ONLY-SANDBOX-SIGNING-KEY-0001"
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
-    """One terminal at VNPAY and one merchant of the sandbox; times in seconds."""
+    """One merchant account at every provider; times in seconds.
+
+    `retry_interval_s` None means each protocol's own retry rule. Callbacks that are configured once go to
+    `<callback_base>/<account code>`; the account is `<protocol>-demo` unless `accounts` names it, and
+    `callback_urls` overrides the whole address. `credentials`: protocol → credential → value.
+    """
 
     state_path: str = "var/simulator.sqlite"
-    vnpay_terminal: str = DEMO_VNPAY_TERMINAL
-    vnpay_key: str = DEMO_VNPAY_KEY
-    vnpay_ipn_url: str = "http://127.0.0.1:8000/callbacks/vnpay-demo"
-    sandbox_merchant: str = DEMO_SANDBOX_MERCHANT
-    sandbox_key: str = DEMO_SANDBOX_KEY
-    retry_interval_s: float = 300.0
-    tries_max: int = 10
+    callback_base: str = "http://127.0.0.1:8000/callbacks"
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    callback_urls: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    protocols: tuple[str, ...] = ()
+    retry_interval_s: float | None = None
     callback_timeout_s: float = 15.0
     hang_s: float = 60.0
+
+    def callback_url(self, protocol: str) -> str:
+        """Where a protocol's configured callbacks go."""
+        account = self.accounts.get(protocol, f"{protocol}-demo")
+        return self.callback_urls.get(protocol, f"{self.callback_base.rstrip('/')}/{account}")

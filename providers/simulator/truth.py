@@ -6,9 +6,9 @@ Used by every part of the simulator. Every change is one committed transaction u
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,42 @@ CREATE TABLE IF NOT EXISTS payment (
     provider TEXT NOT NULL, attempt_ref TEXT NOT NULL, merchant TEXT NOT NULL, amount INTEGER NOT NULL,
     status TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT '', provider_ref TEXT NOT NULL DEFAULT '',
     created_raw TEXT NOT NULL, expires_at REAL NOT NULL, paid_at REAL, return_url TEXT NOT NULL,
-    callback_url TEXT NOT NULL, memo TEXT NOT NULL, locale TEXT NOT NULL,
+    callback_url TEXT NOT NULL, memo TEXT NOT NULL, locale TEXT NOT NULL, extra TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (provider, attempt_ref));
 CREATE TABLE IF NOT EXISTS refund (
     provider TEXT NOT NULL, refund_ref TEXT NOT NULL, attempt_ref TEXT NOT NULL, amount INTEGER NOT NULL,
     provider_ref TEXT NOT NULL, refunded_at REAL NOT NULL, PRIMARY KEY (provider, refund_ref));
 CREATE TABLE IF NOT EXISTS callback (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, attempt_ref TEXT NOT NULL, method TEXT NOT
-    NULL, url TEXT NOT NULL, body BLOB NOT NULL, key TEXT NOT NULL, due_at REAL NOT NULL, tries INTEGER NOT
-    NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'waiting', answer TEXT NOT NULL DEFAULT ''); CREATE TABLE IF
-    NOT EXISTS fault ( provider TEXT NOT NULL, attempt_ref TEXT NOT NULL, faults TEXT NOT NULL, PRIMARY KEY
-    (provider, attempt_ref)); CREATE TABLE IF NOT EXISTS statement_fault ( provider TEXT NOT NULL, on_day TEXT
-    NOT NULL, faults TEXT NOT NULL, PRIMARY KEY (provider, on_day)); CREATE TABLE IF NOT EXISTS request_seen (
-    provider TEXT NOT NULL, request_id TEXT NOT NULL, on_day TEXT NOT NULL, PRIMARY KEY (provider, request_id,
-    on_day)); CREATE TABLE IF NOT EXISTS number (id INTEGER PRIMARY KEY AUTOINCREMENT);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, attempt_ref TEXT NOT NULL,
+    method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL DEFAULT '{}', body BLOB NOT NULL,
+    key TEXT NOT NULL, due_at REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'waiting', answer TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS callback_by_state ON callback (state, due_at);
+CREATE INDEX IF NOT EXISTS payment_by_day ON payment (paid_at);
+CREATE INDEX IF NOT EXISTS payment_by_status ON payment (provider, status);
+CREATE INDEX IF NOT EXISTS payment_by_number ON payment (provider, provider_ref);
+CREATE INDEX IF NOT EXISTS refund_by_attempt ON refund (provider, attempt_ref);
+CREATE TABLE IF NOT EXISTS fault (
+    provider TEXT NOT NULL, attempt_ref TEXT NOT NULL, faults TEXT NOT NULL,
+    PRIMARY KEY (provider, attempt_ref));
+CREATE TABLE IF NOT EXISTS statement_fault (
+    provider TEXT NOT NULL, on_day TEXT NOT NULL, faults TEXT NOT NULL, PRIMARY KEY (provider, on_day));
+CREATE TABLE IF NOT EXISTS request_seen (
+    provider TEXT NOT NULL, request_id TEXT NOT NULL, on_day TEXT NOT NULL,
+    PRIMARY KEY (provider, request_id, on_day));
+CREATE TABLE IF NOT EXISTS number (id INTEGER PRIMARY KEY AUTOINCREMENT);
 """
+_ADDED = {"payment": "extra", "callback": "headers"}  # columns that a file of an earlier version lacks
 _FIRST_NUMBER = 14_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One attempt as the provider knows it. `status`: opened, paid, failed; times are Unix seconds."""
+    """One attempt as the provider knows it. `status`: opened, paid, failed; times are Unix seconds.
+
+    `attempt_ref` is the merchant's reference as the wire has it, `created_raw` the stamp of the request, `extra`
+    what else the protocol must remember (JSON).
+    """
 
     provider: str
     attempt_ref: str
@@ -57,6 +72,7 @@ class Payment:
     callback_url: str
     memo: str
     locale: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,7 @@ class Delivery:
     attempt_ref: str
     method: str
     url: str
+    headers: Mapping[str, str]
     body: bytes
     key: str
     due_at: float
@@ -98,7 +115,14 @@ class Truth:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
+        for table, column in _ADDED.items():
+            known = [row["name"] for row in self._connection.execute(f"PRAGMA table_info({table})")]
+            if column not in known:
+                self._connection.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{{}}'"
+                )
         self._connection.execute("UPDATE callback SET state = 'waiting' WHERE state = 'sending'")
 
     def close(self) -> None:
@@ -134,7 +158,10 @@ class Truth:
         with self._write() as connection:
             connection.execute(
                 f"INSERT OR IGNORE INTO payment ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
-                [getattr(payment, name) for name in names],
+                [
+                    json.dumps(dict(payment.extra)) if name == "extra" else getattr(payment, name)
+                    for name in names
+                ],
             )
         known = self.payment(payment.provider, payment.attempt_ref)
         if known is None:
@@ -146,7 +173,14 @@ class Truth:
         rows = self._rows(
             "SELECT * FROM payment WHERE provider = ? AND attempt_ref = ?", (provider, attempt_ref)
         )
-        return Payment(**dict(rows[0])) if rows else None
+        return _payment(rows[0]) if rows else None
+
+    def payment_by_number(self, provider: str, provider_ref: str) -> Payment | None:
+        """An attempt by the provider's own number."""
+        rows = self._rows(
+            "SELECT * FROM payment WHERE provider = ? AND provider_ref = ?", (provider, provider_ref)
+        )
+        return _payment(rows[0]) if rows else None
 
     def settle(self, payment: Payment, *, status: str, outcome: str, provider_ref: str, at: datetime) -> bool:
         """End an opened attempt, once; False when it was ended before."""
@@ -169,7 +203,7 @@ class Truth:
     def opened(self, provider: str) -> list[Payment]:
         """Attempts of a provider that are not ended."""
         rows = self._rows("SELECT * FROM payment WHERE provider = ? AND status = 'opened'", (provider,))
-        return [Payment(**dict(row)) for row in rows]
+        return [_payment(row) for row in rows]
 
     def settled_on(self, on: date | None, provider: str | None = None) -> list[Payment]:
         """Attempts ended on a Vietnamese date (None: ever), oldest first."""
@@ -179,7 +213,7 @@ class Truth:
             " ORDER BY paid_at, provider_ref, attempt_ref",
             (start, end, provider, provider),
         )
-        return [Payment(**dict(row)) for row in rows]
+        return [_payment(row) for row in rows]
 
     def add_refund(self, refund: Refunded) -> bool:
         """Book a refund if the money is there and the reference is new."""
@@ -200,6 +234,13 @@ class Truth:
                 [getattr(refund, name) for name in names],
             )
             return done.rowcount == 1
+
+    def refund(self, provider: str, refund_ref: str) -> Refunded | None:
+        """A refund by the merchant's reference."""
+        rows = self._rows(
+            "SELECT * FROM refund WHERE provider = ? AND refund_ref = ?", (provider, refund_ref)
+        )
+        return Refunded(**dict(rows[0])) if rows else None
 
     def refunds_of(self, provider: str, attempt_ref: str) -> list[Refunded]:
         """Refunds of an attempt, oldest first."""
@@ -228,19 +269,29 @@ class Truth:
             return done.rowcount == 1
 
     def queue(
-        self, provider: str, attempt_ref: str, *, method: str, url: str, body: bytes, key: str, due_at: float
+        self,
+        provider: str,
+        attempt_ref: str,
+        *,
+        method: str,
+        url: str,
+        body: bytes,
+        key: str,
+        due_at: float,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Put a callback into the queue; `due_at` infinity holds it until it is released."""
         held = due_at == float("inf")
         with self._write() as connection:
             connection.execute(
-                "INSERT INTO callback (provider, attempt_ref, method, url, body, key, due_at, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO callback (provider, attempt_ref, method, url, headers, body, key, due_at, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     provider,
                     attempt_ref,
                     method,
                     url,
+                    json.dumps(dict(headers or {})),
                     body,
                     key,
                     0 if held else due_at,
@@ -249,25 +300,30 @@ class Truth:
             )
 
     def claim_due(self, now: float) -> Delivery | None:
-        """Take the next callback whose time has come."""
-        return self._claim("state = 'waiting' AND due_at <= ?", now)
+        """Take the next callback whose time has come; those of one attempt go out one after the other."""
+        return self._claim(
+            "state = 'waiting' AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM callback AS before"
+            " WHERE before.state = 'sending' AND before.provider = callback.provider"
+            " AND before.attempt_ref = callback.attempt_ref)",
+            now,
+        )
 
-    def claim_held(self, attempt_ref: str) -> Delivery | None:
+    def claim_held(self, provider: str, attempt_ref: str) -> Delivery | None:
         """Take the next callback held for an attempt."""
-        return self._claim("state = 'held' AND attempt_ref = ?", attempt_ref)
+        return self._claim("state = 'held' AND provider = ? AND attempt_ref = ?", provider, attempt_ref)
 
-    def _claim(self, condition: str, value: float | str) -> Delivery | None:
+    def _claim(self, condition: str, *values: float | str) -> Delivery | None:
         with self._write() as connection:
             row = connection.execute(
                 f"SELECT * FROM callback WHERE {condition} ORDER BY due_at, id LIMIT 1",  # noqa: S608
-                (value,),
+                values,
             ).fetchone()
             if row is None:
                 return None
             connection.execute(
                 "UPDATE callback SET state = 'sending', tries = tries + 1 WHERE id = ?", (row["id"],)
             )
-            return Delivery(**{**dict(row), "tries": row["tries"] + 1, "state": "sending"})
+            return replace(_delivery(row), tries=row["tries"] + 1, state="sending")
 
     def next_due(self) -> float | None:
         """When the next callback is due; None when nothing waits."""
@@ -283,19 +339,19 @@ class Truth:
                 (state, answer[:500], due_at, delivery.id),
             )
 
-    def release(self, attempt_ref: str | None, now: float) -> int:
+    def release(self, attempt_ref: str | None, now: float, provider: str | None = None) -> int:
         """Make held, delayed and waiting callbacks due at once; returns how many."""
         with self._write() as connection:
             done = connection.execute(
                 "UPDATE callback SET state = 'waiting', due_at = ? WHERE state IN ('held', 'waiting')"
-                " AND (? IS NULL OR attempt_ref = ?)",
-                (now, attempt_ref, attempt_ref),
+                " AND (? IS NULL OR attempt_ref = ?) AND (? IS NULL OR provider = ?)",
+                (now, attempt_ref, attempt_ref, provider, provider),
             )
             return done.rowcount
 
     def callbacks(self) -> list[Delivery]:
         """All callbacks ever queued."""
-        return [Delivery(**dict(row)) for row in self._rows("SELECT * FROM callback ORDER BY id")]
+        return [_delivery(row) for row in self._rows("SELECT * FROM callback ORDER BY id")]
 
     def set_faults(self, provider: str, attempt_ref: str, faults: list[str]) -> None:
         """Plant faults for an attempt, or for all (`*`); an empty list takes them away."""
@@ -329,6 +385,14 @@ class Truth:
         )
         found: list[dict[str, Any]] = json.loads(rows[0]["faults"]) if rows else []
         return found
+
+
+def _payment(row: sqlite3.Row) -> Payment:
+    return Payment(**{**dict(row), "extra": json.loads(row["extra"])})
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(**{**dict(row), "headers": json.loads(row["headers"])})
 
 
 def local_date(at: datetime) -> date:

@@ -1,13 +1,27 @@
 """VNPAY's side of the signatures, written apart from the adapter so that no mistake hides another."""
 
+import contextlib
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import parse_qsl, quote_plus
 
 from providers.simulator.truth import LOCAL
 
+PROVIDER = "vnpay"
+
+# outcome → (vnp_ResponseCode, vnp_TransactionStatus)
+OUTCOMES = {
+    "success": ("00", "00"),
+    "suspected": ("07", "07"),
+    "cancel": ("24", "02"),
+    "insufficient": ("51", "02"),
+    "locked": ("12", "02"),
+    "wrong_otp": ("13", "02"),
+    "reversed": ("99", "04"),
+}
 QUERY_REQUEST = [
     "RequestId",
     "Version",
@@ -84,6 +98,16 @@ def stamp(at: datetime) -> str:
 def read_stamp(text: str) -> datetime:
     """Read yyyyMMddHHmmss in GMT+7; raises ValueError."""
     return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=LOCAL)
+
+
+def is_final_answer(status: int, body: bytes) -> bool:
+    """Whether the merchant's answer to an IPN ends the calls: RspCode 00 and 02 and nothing else."""
+    if status != 200:
+        return False
+    with contextlib.suppress(ValueError):
+        answer = json.loads(body)
+        return isinstance(answer, dict) and answer.get("RspCode") in ("00", "02")
+    return False
 
 
 def _query(fields: Mapping[str, str]) -> str:

@@ -2,13 +2,11 @@
 the same bytes.
 """
 
-import io
-from datetime import date, datetime
-
-import xlsxwriter
+from datetime import date
 
 from providers.simulator.statement_lines import Line, StatementDay
 from providers.simulator.truth import LOCAL, from_timestamp
+from providers.simulator.workbooks import Layout, write_workbook
 
 HEADER = (
     "THOI_GIAN_GD",
@@ -39,35 +37,15 @@ _TIME = "%d/%m/%Y %H:%M:%S"
 
 
 def workbook(day: StatementDay, *, terminal: str, on: date) -> bytes:
-    """The workbook's bytes, with the faults that concern the file as a whole."""
-    if "html" in day.file_faults:
-        return b"<html><body>Service Unavailable</body></html>"
-    buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
-    book.set_properties({"created": datetime(on.year, on.month, on.day)})
-    cover = book.add_worksheet("Tổng hợp")
-    cover.write(0, 0, "BÁO CÁO ĐỐI SOÁT VNPAY")
-    cover.write(1, 0, f"Mã website: {terminal}")
-    cover.write(2, 0, f"Ngày: {on:%d/%m/%Y}")
-    sheet = book.add_worksheet("Chi tiết")
-    order = list(HEADER)
-    if "moved_columns" in day.file_faults:
-        order.reverse()
-    sheet.write_row(0, 0, order)
-    for row, line in enumerate(day.lines, start=1):
-        values = _values(line, on)
-        for column, name in enumerate(order):
-            sheet.write(row, column, values.get(name, ""))
-    if day.count is not None:
-        row = len(day.lines) + 1
-        amount_at = order.index("SO_TIEN_TRUOC_KM")
-        free = [column for column in range(len(order)) if column != amount_at]
-        sheet.write(row, free[0], "TỔNG CỘNG")
-        sheet.write(row, free[1], day.count)
-        sheet.write(row, amount_at, day.total)
-    book.close()
-    content = buffer.getvalue()
-    return content[: len(content) // 2] if "truncated" in day.file_faults else content
+    """The workbook's bytes."""
+    layout = Layout(
+        header=HEADER,
+        sheet="Chi tiết",
+        cover=("BÁO CÁO ĐỐI SOÁT VNPAY", f"Mã website: {terminal}", f"Ngày: {on:%d/%m/%Y}"),
+        total_label="TỔNG CỘNG",
+        amount_column="SO_TIEN_TRUOC_KM",
+    )
+    return write_workbook(layout, day, on, lambda line: _values(line, on))
 
 
 def _values(line: Line, on: date) -> dict[str, str | int]:

@@ -18,14 +18,15 @@ def written() -> dict[Path, str]:
     return docs_pages.pages(DOCS, ROOT / "config")
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "events.md", "architecture.md"])
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "events.md", "architecture.md", "providers.md"])
 def test_generated_page_is_up_to_date(written, name):
     assert page(DOCS / name).text == written[DOCS / name], "run: payclear docs"
 
 
 def test_page_without_a_place_for_the_drawings_is_refused():
-    with pytest.raises(ValueError, match="no place"):
-        docs_pages.with_states("# Architecture\n")
+    for write in (docs_pages.with_states, docs_pages.with_conformance):
+        with pytest.raises(ValueError, match="no place"):
+            write("# A page\n")
 
 
 def test_drawings_are_put_right_and_the_text_around_them_stays():
@@ -39,7 +40,8 @@ def test_drawings_are_put_right_and_the_text_around_them_stays():
 
 
 def test_write_pages_writes_only_what_changed(written, tmp_path):
-    (tmp_path / "architecture.md").write_text(written[DOCS / "architecture.md"], encoding="utf-8")
+    for name in ("architecture.md", "providers.md"):
+        (tmp_path / name).write_text(written[DOCS / name], encoding="utf-8")
     first = docs_pages.write_pages(tmp_path, ROOT / "config")
     assert {path.name for path in first} == {"settings.md", "errors.md", "events.md"}
     assert docs_pages.write_pages(tmp_path, ROOT / "config") == []

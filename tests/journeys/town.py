@@ -125,7 +125,7 @@ class Town:
                     "--hang-s",
                     "20",
                 ),
-                *("--vnpay-ipn-url", f"{self.web}/callbacks/vnpay-demo"),
+                *("--callback-base", f"{self.web}/callbacks"),
             ],
             "portal": [
                 *("-m", "examples.portal", "--port", str(self.ports["portal"]), "--payclear", self.web),

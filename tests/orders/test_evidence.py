@@ -8,6 +8,8 @@ from payclear.contract.outcomes import CallbackVerdict, EvidenceSource, Outcome
 from payclear.ledger.service import trial_balance
 from payclear.orders.domain import CaseKind, Effect, OrderState
 from payclear.orders.errors import EvidenceContradicts
+from payclear.orders.evidence import note_hint
+from payclear.orders.records import AttemptView, OrderView
 from tests.scenes import SANDBOX, VNPAY, Scene
 
 
@@ -137,6 +139,45 @@ def test_weaker_confirmation_after_a_stronger_refusal_makes_us_ask_again(scene: 
     assert scene.reload(order.id).attempts[0].next_query_at == scene.runtime.clock.now()
     scene.apply(scene.evidence(attempt, source=EvidenceSource.STATUS_QUERY))
     assert scene.reload(order.id).state is OrderState.PAID
+
+
+def hint(scene: Scene, attempt: AttemptView, outcome: Outcome = Outcome.CONFIRMED) -> None:
+    with scene.runtime.database.begin() as uow:
+        note_hint(uow, scene.evidence(attempt, outcome))
+        uow.commit()
+
+
+def given_up(scene: Scene) -> tuple[OrderView, AttemptView]:
+    order = scene.order(expires_in_minutes=30)
+    attempt = scene.attempt(order)
+    scene.runtime.clock.advance(timedelta(hours=1))
+    scene.apply(scene.evidence(attempt, Outcome.NOT_SENT, source=EvidenceSource.STATUS_QUERY))
+    assert scene.reload(order.id).attempts[0].next_query_at is None
+    return order, attempt
+
+
+def test_hint_of_money_for_an_attempt_given_up_makes_us_ask_and_take_it(scene: Scene) -> None:
+    order, attempt = given_up(scene)
+    hint(scene, attempt)
+    assert scene.reload(order.id).attempts[0].next_query_at == scene.runtime.clock.now()
+    scene.apply(scene.evidence(attempt, source=EvidenceSource.STATUS_QUERY))
+    assert scene.reload(order.id).state is OrderState.PAID
+
+
+def test_hint_that_the_provider_denies_again_is_not_asked_about_for_ever(scene: Scene) -> None:
+    order, attempt = given_up(scene)
+    hint(scene, attempt)
+    scene.apply(scene.evidence(attempt, Outcome.NOT_SENT, source=EvidenceSource.STATUS_QUERY))
+    assert scene.reload(order.id).attempts[0].next_query_at is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CONFIRMED, Outcome.REJECTED])
+def test_hint_after_the_money_asks_nothing(scene: Scene, outcome: Outcome) -> None:
+    order = scene.order()
+    attempt = scene.attempt(order)
+    scene.apply(scene.evidence(attempt))
+    hint(scene, attempt, outcome)
+    assert scene.reload(order.id).attempts[0].next_query_at is None
 
 
 def test_denial_after_capture_keeps_the_books_and_opens_a_case(scene: Scene) -> None:

@@ -31,9 +31,8 @@ def provider_clock() -> FixedClock:
 def simulator(receiver: Receiver, provider_clock: FixedClock, tmp_path: Path) -> Iterator[Simulator]:
     settings = SimulatorSettings(
         state_path=str(tmp_path / "simulator.sqlite"),
-        vnpay_key=VNPAY_SECRET,
-        vnpay_ipn_url=receiver.url,
-        sandbox_key=SANDBOX_SECRET,
+        credentials={"vnpay": {"key": VNPAY_SECRET}, "sandbox": {"key": SANDBOX_SECRET}},
+        callback_base=receiver.url,
         retry_interval_s=0.0,
         hang_s=20.0,
     )

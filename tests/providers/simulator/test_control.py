@@ -13,7 +13,7 @@ from tests.providers.factories import REFERENCE, checkout, vnpay_account
     [
         ("faults", {"provider": "vnpay", "faults": ["no_such_fault"]}, 400),
         ("faults", {"provider": "vnpay", "faults": ["delay_callback:soon"]}, 400),
-        ("faults", {"provider": "sandbox", "faults": []}, 400),
+        ("faults", {"provider": "other", "faults": []}, 400),
         ("statement-faults", {"provider": "vnpay", "date": "2026-11-21", "faults": [{"kind": "x"}]}, 400),
         ("statement-faults", {"provider": "other", "date": "2026-11-21", "faults": []}, 400),
         ("pay", {"attempt_ref": "PCNOBODY"}, 404),

@@ -1,0 +1,49 @@
+"""VietQR in pure functions: the purpose a QR carries, what a transfer means, and how notifications are answered.
+
+Used by provider.py. It never does I/O and never reads a clock.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from payclear.contract.messages import Account
+from payclear.contract.outcomes import CallbackVerdict, Outcome
+from payclear.kernel.payment_code import find_payment_codes
+from payclear.kernel.secret import Secret
+from providers.transfers import TransferNotice
+
+# A transfer to us is money; one that leaves us says nothing about an attempt.
+OUTCOMES: Mapping[bool, Outcome] = MappingProxyType({True: Outcome.CONFIRMED, False: Outcome.UNKNOWN})
+# The sender repeats until 2xx. A transfer that names nobody is kept here; repeating it would not help.
+ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, int] = MappingProxyType(
+    {
+        CallbackVerdict.ACCEPTED: 200,
+        CallbackVerdict.ALREADY_KNOWN: 200,
+        CallbackVerdict.ORDER_NOT_FOUND: 200,
+        CallbackVerdict.AMOUNT_MISMATCH: 200,
+        CallbackVerdict.SIGNATURE_INVALID: 401,
+        CallbackVerdict.MALFORMED: 400,
+        CallbackVerdict.TRY_AGAIN: 503,
+    }
+)
+
+
+def purpose_of(attempt_ref: str, memo: str) -> str:
+    """What the payer's bank is to write: the attempt's reference first, for apps cut the end; then the payment code."""
+    return " ".join([attempt_ref, *find_payment_codes(memo)[:1]])
+
+
+def named_account(notice: TransferNotice, own: str) -> str:
+    """The account a transfer names: our virtual account where it is one, else the bank account."""
+    return own if notice.sub_account == own else notice.account_number
+
+
+def reference_of(notice: TransferNotice) -> str:
+    """Our reference, or the notification's own number where the memo names none: evidence is kept either way."""
+    return notice.reference or f"TRANSFER{notice.id}"
+
+
+def active_keys(account: Account) -> dict[str, Secret]:
+    """The keys that may have signed a notification: the present one and, while it overlaps, the previous."""
+    names = ("notification_secret", "notification_secret_previous")
+    return {name: account.secrets[name] for name in names if account.secrets.get(name)}
