@@ -1,9 +1,10 @@
 """`python -m bench`: measures callbacks, orders and the night on this machine, and says whether the goals are met.
 
-Exit code 1 when a goal is missed or a figure can not be trusted. It starts, fills and destroys a server of its own.
+Exit code 1 when a goal is missed, 2 when a figure can not be trusted. It starts, fills and destroys a server of its own.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +13,17 @@ from pathlib import Path
 from typing import Final
 
 from bench import night, report
-from bench.contest import CALLBACK, CREATE, Arena, Bout, Discipline, Effort
-from bench.exemplar import Exemplar, make_exemplar
+from bench.contest import CALLBACK, CREATE, Arena, Bout, ContestFailed, Discipline, Effort
+from bench.exemplar import Exemplar, ExemplarFailed, make_exemplar
+from bench.night import NightFailed
+from bench.pgbench import PgbenchFailed
 from bench.report import Results
 from bench.seeding import Seeder
-from bench.stage import Stage, Web, sync_us
+from bench.stage import Stage, StageFailed, Web, sync_us
 from payclear.assembly import assemble, make_runtime
 from payclear.db.embedded import APP_ROLE
 from payclear.db.engine import server_version
+from payclear.kernel.problems import OperatorProblem
 from payclear.operations import demo
 from payclear.operations.verify import verify
 
@@ -38,6 +42,8 @@ SIZES: Final = (10_000, 100_000)
 LARGE: Final = 1_000_000
 NIGHT_LINES: Final = 100_000
 
+FAILURES: Final = (ContestFailed, ExemplarFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -53,6 +59,18 @@ class Plan:
 def main() -> int:
     """Measure, print the table, keep the figures."""
     plan = _plan(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # put the servers away, as on Ctrl-C
+    try:
+        results = _measure(plan)
+    except FAILURES as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 2
+    report.write(results, LATEST)
+    print("\n" + report.table(results))
+    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
+
+
+def _measure(plan: Plan) -> Results:
     with Stage(FOLDER) as stage:
         exemplar, version = _exemplar(stage)
         results = Results(report.machine(sync_us(stage.folder), version), plan.runs)
@@ -60,9 +78,7 @@ def main() -> int:
             _night(stage, exemplar, plan, results)
         if plan.sizes:
             _contests(stage, exemplar, plan, results)
-    report.write(results, LATEST)
-    print("\n" + report.table(results))
-    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
+    return results
 
 
 def _plan(arguments: list[str]) -> Plan:
@@ -147,7 +163,7 @@ def _rounds(arena: Arena, seeder: Seeder, size: int, efforts: tuple[Effort, ...]
                 _say(
                     f"  run {run}  {discipline.name:<8} {effort.clients:>2} clients  "
                     f"{bout.ours.per_second:7.0f}/s  p99 {bout.ours.p99_ms:6.1f} ms  "
-                    f"pgbench {bout.limit.per_second:7.0f}/s  ratio {bout.ratio:.2f}"
+                    f"pgbench {bout.limit.per_second:7.0f}/s  ratio {bout.ratio:.2f}  by CPU {bout.cpu_ratio:.2f}"
                 )
     return bouts
 

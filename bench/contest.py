@@ -74,6 +74,8 @@ class Bout:
     ours: LoadRun
     limit: PgbenchRun
     web_cpu_us: float
+    cpu_us: float  # of all processes: clients, web, PostgreSQL
+    limit_cpu_us: float  # of pgbench and PostgreSQL
     pages: float
     limit_pages: float
     wal_bytes: float
@@ -82,6 +84,11 @@ class Bout:
     def ratio(self) -> float:
         """Ours to the limit."""
         return self.ours.per_second / self.limit.per_second
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The same by processor time, which neighbours on the machine disturb less; 0 where it is not known."""
+        return self.limit_cpu_us / self.cpu_us
 
 
 def _callback_request(exemplar: Exemplar, number: int) -> bytes:
@@ -140,7 +147,7 @@ class Arena:
         """One turn of the limit and one of ours, on cases nobody used."""
         stretch = list(numbers)
         split = effort.clients * effort.transactions
-        touched_before = self._touched()
+        touched_before, server_before = self._touched(), self._stage.cpu_seconds()
         limit = pgbench.run(
             self._scripts[discipline.name],
             conninfo=self._stage.server.conninfo(APP_ROLE, self._database),
@@ -150,12 +157,14 @@ class Arena:
             first=stretch[0],
         )
         limit_pages = (self._touched()[0] - touched_before[0]) / split
+        limit_cpu = (self._stage.cpu_seconds() - server_before) / split * 1e6 + limit.cpu_us
         requests = [discipline.request(self._exemplar, number) for number in stretch[split:]]
         done_before, touched_before = self._count(discipline), self._touched()
-        cpu_before = self._web.cpu_seconds()
+        web_before, server_before = self._web.cpu_seconds(), self._stage.cpu_seconds()
         ours = self._load(discipline, effort, requests)
         sent = ours.accepted + ours.warm_up
-        cpu = self._web.cpu_seconds() - cpu_before
+        web_cpu = (self._web.cpu_seconds() - web_before) / sent * 1e6
+        server_cpu = (self._stage.cpu_seconds() - server_before) / sent * 1e6
         pages, wal = (after - before for after, before in zip(self._touched(), touched_before, strict=True))
         if ours.refused or self._count(discipline) - done_before != sent:
             raise ContestFailed(
@@ -168,7 +177,9 @@ class Arena:
             orders=self._seeder.orders,
             ours=ours,
             limit=limit,
-            web_cpu_us=cpu / sent * 1e6,
+            web_cpu_us=web_cpu,
+            cpu_us=web_cpu + server_cpu + ours.cpu_us,
+            limit_cpu_us=limit_cpu,
             pages=pages / sent,
             limit_pages=limit_pages,
             wal_bytes=wal / sent,

@@ -29,18 +29,16 @@ class Manifest:
     certified: bool
     capabilities: frozenset[Capability]
     callback_methods: tuple[str, ...]
-    callback_headers: tuple[
-        str, ...
-    ]  # lower case; the headers that the signature needs, kept with the callback
     required_options: tuple[str, ...]
     required_secrets: tuple[str, ...]
     amount_min: int
     amount_max: int
     confirm_by_query: bool
-    create_repeats_safely: (
-        bool  # the same reference again is the same payment, so a cut-off call may be made again
-    )
     open_points: tuple[str, ...]
+    # Lower case; the headers that the signature needs, kept with the callback.
+    callback_headers: tuple[str, ...] = ()
+    # The same reference again is the same payment, so a cut-off call may be made again.
+    create_repeats_safely: bool = False
 
 
 def load_manifest(path: Path) -> Manifest:
