@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ SCALE: Final = Effort(clients=8, requests=900, transactions=100, seconds=3.0)
 SIZES: Final = (10_000, 100_000)
 LARGE: Final = 1_000_000
 NIGHT_LINES: Final = 100_000
+WARM_UP: Final = 2_000
 
 FAILURES: Final = (ContestFailed, ExemplarFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed)
 
@@ -146,26 +148,32 @@ def _rounds(arena: Arena, seeder: Seeder, size: int, efforts: tuple[Effort, ...]
         (CALLBACK, seeder.waiting),
         (CREATE, seeder.owed),
     )
-    needed = sum(effort.cases for effort in efforts) * runs
+    needed = sum(effort.cases for effort in efforts) * runs + WARM_UP
     _say(f"seeding to {size:,} orders")
     history = size - seeder.orders - needed
     if history > 0:
         seeder.paid(history)
     supplies = {discipline.name: iter(supply(needed)) for discipline, supply in disciplines}
     seeder.settle_down()
+    for discipline, _ in disciplines:
+        arena.warm_up(discipline, _taken(supplies[discipline.name], WARM_UP))
     bouts = []
     for run in range(1, runs + 1):
         for effort in efforts:
             for discipline, _ in disciplines:
-                numbers = [next(supplies[discipline.name]) for _ in range(effort.cases)]
-                bout = arena.bout(discipline, effort, numbers)
+                numbers = _taken(supplies[discipline.name], effort.cases)
+                bout = arena.bout(discipline, effort, numbers, we_begin=run % 2 == 0)
                 bouts.append(bout)
                 _say(
                     f"  run {run}  {discipline.name:<8} {effort.clients:>2} clients  "
-                    f"{bout.ours.per_second:7.0f}/s  p99 {bout.ours.p99_ms:6.1f} ms  "
-                    f"pgbench {bout.limit.per_second:7.0f}/s  ratio {bout.ratio:.2f}  by CPU {bout.cpu_ratio:.2f}"
+                    f"{bout.ours.run.per_second:7.0f}/s  p99 {bout.ours.run.p99_ms:6.1f} ms  "
+                    f"pgbench {bout.limit.run.per_second:7.0f}/s  ratio {bout.ratio:.2f}  by CPU {bout.cpu_ratio:.2f}"
                 )
     return bouts
+
+
+def _taken(supply: Iterator[int], count: int) -> list[int]:
+    return list(islice(supply, count))
 
 
 def _invariants(stage: Stage) -> str:

@@ -83,7 +83,7 @@ def missed(results: Results) -> list[str]:
             misses.append(f"{bouts[0].discipline} at {bouts[0].clients} clients: {ratio:.2f} of {goal:.2f}")
     for bouts in _grouped(results.scale, lambda bout: bout.discipline):
         sizes = _grouped(bouts, lambda bout: bout.orders)
-        pages = [_median(size, lambda bout: bout.pages) for size in sizes]
+        pages = [_median(size, lambda bout: bout.ours.pages) for size in sizes]
         if pages and pages[-1] > pages[0] * GROWTH_MAX:
             misses.append(f"{bouts[0].discipline} touches {pages[0]:.0f} pages, later {pages[-1]:.0f}")
     return misses
@@ -101,9 +101,9 @@ def _contest_rows(contests: Sequence[Bout]) -> Iterable[str]:
             bouts[0].discipline,
             str(bouts[0].clients),
             *_speeds(bouts, latency=True),
-            _figure(bouts, lambda bout: bout.cpu_us),
-            _figure(bouts, lambda bout: bout.web_cpu_us),
-            _figure(bouts, lambda bout: bout.limit_cpu_us),
+            _figure(bouts, lambda bout: bout.ours.cpu_us),
+            _figure(bouts, lambda bout: bout.ours.web_cpu_us),
+            _figure(bouts, lambda bout: bout.limit.cpu_us),
         )
 
 
@@ -113,18 +113,18 @@ def _scale_rows(scale: Sequence[Bout]) -> Iterable[str]:
             bouts[0].discipline,
             f"{bouts[0].orders:,}",
             *_speeds(bouts, latency=False),
-            _figure(bouts, lambda bout: bout.cpu_us),
-            _figure(bouts, lambda bout: bout.pages),
-            _figure(bouts, lambda bout: bout.wal_bytes),
+            _figure(bouts, lambda bout: bout.ours.cpu_us),
+            _figure(bouts, lambda bout: bout.ours.pages),
+            _figure(bouts, lambda bout: bout.ours.wal_bytes),
         )
 
 
 def _speeds(bouts: Sequence[Bout], *, latency: bool) -> Iterable[str]:
-    yield _figure(bouts, lambda bout: bout.ours.per_second)
+    yield _figure(bouts, lambda bout: bout.ours.run.per_second)
     if latency:
-        yield _figure(bouts, lambda bout: bout.ours.p50_ms, 1)
-        yield _figure(bouts, lambda bout: bout.ours.p99_ms, 1)
-    yield _figure(bouts, lambda bout: bout.limit.per_second)
+        yield _figure(bouts, lambda bout: bout.ours.run.p50_ms, 1)
+        yield _figure(bouts, lambda bout: bout.ours.run.p99_ms, 1)
+    yield _figure(bouts, lambda bout: bout.limit.run.per_second)
     yield f"**{_figure(bouts, lambda bout: bout.ratio, 2)}**"
     yield _figure(bouts, lambda bout: bout.cpu_ratio, 2)
 

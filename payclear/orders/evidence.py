@@ -37,6 +37,8 @@ from payclear.orders.domain import (
 from payclear.orders.records import AttemptView, OrderRow
 from payclear.orders.service import attempts_of, obligations_of, order_lines, release_obligations
 
+QUERIES_AFTER_END_MAX = 24
+
 _PROPOSALS = {
     CaseKind.AMOUNT_MISMATCH: "refund",
     CaseKind.CURRENCY_MISMATCH: "refund",
@@ -111,7 +113,11 @@ def note_hint(uow: UnitOfWork, evidence: Evidence) -> Applied:
         return _keep_unmatched(uow, evidence)
     order = orders[0]
     attempt = next(a for a in attempts_of(uow, order.id) if a.attempt_ref == evidence.attempt_ref)
-    verdict = Verdict(effect=Effect.NOTED, asks_again=attempt.is_live)
+    # Word of money about an attempt that was given up is asked about too; without an answer, a bounded number of times.
+    asks_again = attempt.state not in HOLDS_MONEY and (
+        attempt.is_live or evidence.outcome is Outcome.CONFIRMED
+    )
+    verdict = Verdict(effect=Effect.NOTED, asks_again=asks_again)
     evidence_id = _write(uow, order, attempt, evidence, verdict, rank=-1)
     return Applied(
         effect=Effect.NOTED,
@@ -164,6 +170,7 @@ def _write(
         "effect": verdict.effect,
         "rank": rank,
         "is_live": (attempt_to or attempt.state) in LIVE_STATES,
+        "keeps_schedule": _keeps_schedule(attempt, evidence),
         "takes_money": takes_money,
         "decides": attempt_to is not None and ATTEMPT_STATES.is_terminal(attempt_to),
         "ask_at": uow.now if verdict.asks_again else None,
@@ -178,6 +185,13 @@ def _write(
     }
     uow.run(queries.APPLY, values)
     return values["evidence_id"]
+
+
+def _keeps_schedule(attempt: AttemptView, evidence: Evidence) -> bool:
+    # An attempt that was given up is asked about again only because something spoke of money. Silence then is no
+    # answer, but neither is it asked about for ever: the statement decides.
+    is_silence = evidence.source is EvidenceSource.STATUS_QUERY and evidence.outcome is Outcome.UNKNOWN
+    return is_silence and attempt.state not in HOLDS_MONEY and attempt.queries < QUERIES_AFTER_END_MAX
 
 
 def _book(

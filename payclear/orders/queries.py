@@ -88,7 +88,7 @@ WITH evidence AS (
                             WHEN %(is_live)s THEN coalesce(provider_ref, %(provider_ref)s) ELSE provider_ref END,
         evidence_rank = greatest(evidence_rank, %(rank)s),
         next_query_at = CASE WHEN %(ask_at)s::timestamptz IS NOT NULL THEN %(ask_at)s
-                             WHEN %(is_live)s THEN next_query_at END,
+                             WHEN %(is_live)s OR %(keeps_schedule)s THEN next_query_at END,
         decided_at = CASE WHEN %(decides)s THEN %(at)s ELSE decided_at END,
         paid_at = coalesce(paid_at, %(money_at)s),
         channel = CASE WHEN %(takes_money)s THEN coalesce(%(channel)s, channel) ELSE channel END,

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -58,6 +59,12 @@ async def until(ready: Callable[[], Any]) -> None:
         await asyncio.sleep(POLL_S)
 
 
+def in_loop(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine in a loop and a thread of its own: the browser of other tests keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
 def with_worker(runtime: Runtime, meanwhile: Callable[[asyncio.Event], Any]) -> None:
     """Run the worker in this process while `meanwhile` looks on; then stop it."""
 
@@ -70,7 +77,7 @@ def with_worker(runtime: Runtime, meanwhile: Callable[[asyncio.Event], Any]) -> 
             stop.set()
             await worker
 
-    asyncio.run(both())
+    in_loop(both())
 
 
 @pytest.fixture
@@ -199,7 +206,7 @@ def test_worker_that_can_not_take_jobs_ends_aloud(runtime: Runtime, monkeypatch:
 
     monkeypatch.setattr(JobManager, "fetch_job", fail)
     with pytest.raises(ConnectorException, match="the database is away"):
-        asyncio.run(work(runtime, asyncio.Event()))
+        in_loop(work(runtime, asyncio.Event()))
     assert rows(runtime, "SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
@@ -211,7 +218,7 @@ def test_sigterm_ends_the_process_within_seconds(runtime: Runtime, postgres: Tes
     put(runtime, "receipts.issue")
     with subprocess.Popen([sys.executable, "-m", "payclear.cli", "worker"], env=environ) as process:
         try:
-            asyncio.run(until(lambda: runs(runtime, "receipts.issue", "done")))
+            in_loop(until(lambda: runs(runtime, "receipts.issue", "done")))
             assert rows(runtime, "SELECT count(*) FROM procrastinate_workers") == [(2,)]
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 0

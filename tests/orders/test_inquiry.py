@@ -14,6 +14,7 @@ from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders.checkout import open_attempt, record_checkout
 from payclear.orders.domain import AttemptState, Effect, OrderState
 from payclear.orders.errors import AmountOutOfBounds, TooManyAttempts
+from payclear.orders.evidence import note_hint
 from payclear.orders.inquiry import ask_provider
 from payclear.orders.jobs import expire_due, query_attempt, query_due
 from payclear.orders.records import AttemptView, OrderView
@@ -185,8 +186,6 @@ def test_answer_to_the_create_call_is_recorded(
 
 
 def test_weak_callback_only_makes_us_ask(told: Scene) -> None:
-    from payclear.orders.evidence import note_hint
-
     order = told.order()
     attempt = told.attempt(order, provider_account="a")
     told.runtime.clock.advance(timedelta(seconds=5))
@@ -197,3 +196,34 @@ def test_weak_callback_only_makes_us_ask(told: Scene) -> None:
     after = attempt_of(told, order)
     assert (after.state, after.next_query_at) == (AttemptState.SENT, told.runtime.clock.now())
     assert told.reload(order.id).state is OrderState.OPEN
+
+
+def test_weak_word_of_money_about_a_given_up_attempt_is_asked_about(told: Scene, bank: ToldProvider) -> None:
+    order = told.order(expires_in_minutes=30)
+    attempt = told.attempt(order, provider_account="a")
+    told.apply(says(told, attempt, Outcome.REJECTED))
+    with told.runtime.database.begin() as uow:
+        note_hint(uow, told.evidence(attempt))
+        uow.commit()
+    bank.status = OutcomeUnknown("silence")
+    ask_provider(told.runtime, attempt.id)
+    assert attempt_of(told, order).next_query_at is not None
+    bank.status = says(told, attempt, Outcome.CONFIRMED)
+    ask_provider(told.runtime, attempt.id)
+    assert told.reload(order.id).state is OrderState.PAID
+
+
+def test_silence_about_a_given_up_attempt_is_not_asked_about_for_ever(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order = told.order()
+    attempt = told.attempt(order, provider_account="a")
+    told.apply(says(told, attempt, Outcome.REJECTED))
+    with told.runtime.database.begin() as uow:
+        note_hint(uow, told.evidence(attempt))
+        uow.commit()
+    bank.status = OutcomeUnknown("silence")
+    for _ in range(40):
+        ask_provider(told.runtime, attempt.id)
+    assert attempt_of(told, order).next_query_at is None
+    assert len(bank.queries) < 30
