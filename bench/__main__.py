@@ -1,25 +1,30 @@
 """`python -m bench`: measures callbacks, orders and the night on this machine, and says whether the goals are met.
 
-Exit code 1 when a goal is missed or a figure can not be trusted. It starts, fills and destroys a server of its own.
+Exit code 1 when a goal is missed, 2 when a figure can not be trusted. It starts, fills and destroys a server of its own.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from bench import night, report
-from bench.contest import CALLBACK, CREATE, Arena, Bout, Discipline, Effort
-from bench.exemplar import Exemplar, make_exemplar
+from bench.contest import CALLBACK, CREATE, Arena, Bout, ContestFailed, Discipline, Effort
+from bench.exemplar import Exemplar, ExemplarFailed, make_exemplar
+from bench.night import NightFailed
+from bench.pgbench import PgbenchFailed
 from bench.report import Results
 from bench.seeding import Seeder
-from bench.stage import Stage, Web, sync_us
+from bench.stage import Stage, StageFailed, Web, sync_us
 from payclear.assembly import assemble, make_runtime
 from payclear.db.embedded import APP_ROLE
 from payclear.db.engine import server_version
+from payclear.kernel.problems import OperatorProblem
 from payclear.operations import demo
 from payclear.operations.verify import verify
 
@@ -37,6 +42,9 @@ SCALE: Final = Effort(clients=8, requests=900, transactions=100, seconds=3.0)
 SIZES: Final = (10_000, 100_000)
 LARGE: Final = 1_000_000
 NIGHT_LINES: Final = 100_000
+WARM_UP: Final = 2_000
+
+FAILURES: Final = (ContestFailed, ExemplarFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,18 @@ class Plan:
 def main() -> int:
     """Measure, print the table, keep the figures."""
     plan = _plan(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # put the servers away, as on Ctrl-C
+    try:
+        results = _measure(plan)
+    except FAILURES as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 2
+    report.write(results, LATEST)
+    print("\n" + report.table(results))
+    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
+
+
+def _measure(plan: Plan) -> Results:
     with Stage(FOLDER) as stage:
         exemplar, version = _exemplar(stage)
         results = Results(report.machine(sync_us(stage.folder), version), plan.runs)
@@ -60,9 +80,7 @@ def main() -> int:
             _night(stage, exemplar, plan, results)
         if plan.sizes:
             _contests(stage, exemplar, plan, results)
-    report.write(results, LATEST)
-    print("\n" + report.table(results))
-    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
+    return results
 
 
 def _plan(arguments: list[str]) -> Plan:
@@ -130,26 +148,32 @@ def _rounds(arena: Arena, seeder: Seeder, size: int, efforts: tuple[Effort, ...]
         (CALLBACK, seeder.waiting),
         (CREATE, seeder.owed),
     )
-    needed = sum(effort.cases for effort in efforts) * runs
+    needed = sum(effort.cases for effort in efforts) * runs + WARM_UP
     _say(f"seeding to {size:,} orders")
     history = size - seeder.orders - needed
     if history > 0:
         seeder.paid(history)
     supplies = {discipline.name: iter(supply(needed)) for discipline, supply in disciplines}
     seeder.settle_down()
+    for discipline, _ in disciplines:
+        arena.warm_up(discipline, _taken(supplies[discipline.name], WARM_UP))
     bouts = []
     for run in range(1, runs + 1):
         for effort in efforts:
             for discipline, _ in disciplines:
-                numbers = [next(supplies[discipline.name]) for _ in range(effort.cases)]
-                bout = arena.bout(discipline, effort, numbers)
+                numbers = _taken(supplies[discipline.name], effort.cases)
+                bout = arena.bout(discipline, effort, numbers, we_begin=run % 2 == 0)
                 bouts.append(bout)
                 _say(
                     f"  run {run}  {discipline.name:<8} {effort.clients:>2} clients  "
-                    f"{bout.ours.per_second:7.0f}/s  p99 {bout.ours.p99_ms:6.1f} ms  "
-                    f"pgbench {bout.limit.per_second:7.0f}/s  ratio {bout.ratio:.2f}"
+                    f"{bout.ours.run.per_second:7.0f}/s  p99 {bout.ours.run.p99_ms:6.1f} ms  "
+                    f"pgbench {bout.limit.run.per_second:7.0f}/s  ratio {bout.ratio:.2f}  by CPU {bout.cpu_ratio:.2f}"
                 )
     return bouts
+
+
+def _taken(supply: Iterator[int], count: int) -> list[int]:
+    return list(islice(supply, count))
 
 
 def _invariants(stage: Stage) -> str:

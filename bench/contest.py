@@ -8,11 +8,11 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
 
@@ -27,7 +27,10 @@ from bench.wire import ACCEPTED, CALLBACK_PATH, CREATED, ORDERS_PATH, get, post
 from payclear.db.embedded import APP_ROLE
 
 LOAD_DEADLINE_S: Final = 120
+WARM_UP_CLIENTS: Final = 8
 WARM_UP_EACH: Final = 30  # requests a client, not counted: each connection prepares its statements
+
+Run = TypeVar("Run")
 
 
 class ContestFailed(Exception):
@@ -65,23 +68,49 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn(Generic[Run]):
+    """What one side reached, and what one request of it cost in all processes."""
+
+    run: Run
+    cpu_us: float
+    web_cpu_us: float
+    pages: float
+    wal_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Bout:
-    """One contest's figures: ours, the limit's, and what one request of ours touched."""
+    """One contest: our turn and the limit's, one directly after the other."""
 
     discipline: str
     clients: int
     orders: int
-    ours: LoadRun
-    limit: PgbenchRun
-    web_cpu_us: float
-    pages: float
-    limit_pages: float
-    wal_bytes: float
+    ours: Turn[LoadRun]
+    limit: Turn[PgbenchRun]
 
     @property
     def ratio(self) -> float:
-        """Ours to the limit."""
-        return self.ours.per_second / self.limit.per_second
+        """Ours to the limit, in committed requests a second."""
+        return self.ours.run.per_second / self.limit.run.per_second
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The same by processor time, which neighbours on the machine disturb less."""
+        return self.limit.cpu_us / self.ours.cpu_us
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    pages: int
+    wal_bytes: int
+    server_cpu_s: float
+
+    def __sub__(self, before: "_Touched") -> "_Touched":
+        return _Touched(
+            self.pages - before.pages,
+            self.wal_bytes - before.wal_bytes,
+            self.server_cpu_s - before.server_cpu_s,
+        )
 
 
 def _callback_request(exemplar: Exemplar, number: int) -> bytes:
@@ -136,42 +165,68 @@ class Arena:
         """Put the connection away."""
         self._connection.close()
 
-    def bout(self, discipline: Discipline, effort: Effort, numbers: Iterable[int]) -> Bout:
+    def warm_up(self, discipline: Discipline, numbers: Sequence[int]) -> None:
+        """Touch the database as the contests will: the first write to a page after a checkpoint logs it whole."""
+        self._run_limit(discipline, WARM_UP_CLIENTS, len(numbers) // WARM_UP_CLIENTS, numbers[0])
+
+    def bout(self, discipline: Discipline, effort: Effort, numbers: Sequence[int], *, we_begin: bool) -> Bout:
         """One turn of the limit and one of ours, on cases nobody used."""
-        stretch = list(numbers)
         split = effort.clients * effort.transactions
-        touched_before = self._touched()
-        limit = pgbench.run(
-            self._scripts[discipline.name],
-            conninfo=self._stage.server.conninfo(APP_ROLE, self._database),
-            options=server_options(self._stage, self._database),
-            clients=effort.clients,
-            each=effort.transactions,
-            first=stretch[0],
-        )
-        limit_pages = (self._touched()[0] - touched_before[0]) / split
-        requests = [discipline.request(self._exemplar, number) for number in stretch[split:]]
-        done_before, touched_before = self._count(discipline), self._touched()
-        cpu_before = self._web.cpu_seconds()
-        ours = self._load(discipline, effort, requests)
-        sent = ours.accepted + ours.warm_up
-        cpu = self._web.cpu_seconds() - cpu_before
-        pages, wal = (after - before for after, before in zip(self._touched(), touched_before, strict=True))
-        if ours.refused or self._count(discipline) - done_before != sent:
-            raise ContestFailed(
-                f"{discipline.name}: {ours.refused} refused, {sent} acknowledged, "
-                f"{self._count(discipline) - done_before} in the database. {ours.first_refusal}\n{self._web.log_end()}"
-            )
+        if we_begin:
+            ours = self._our_turn(discipline, effort, numbers[split:])
+            limit = self._limits_turn(discipline, effort, numbers[0])
+        else:
+            limit = self._limits_turn(discipline, effort, numbers[0])
+            ours = self._our_turn(discipline, effort, numbers[split:])
         return Bout(
             discipline=discipline.name,
             clients=effort.clients,
             orders=self._seeder.orders,
             ours=ours,
             limit=limit,
-            web_cpu_us=cpu / sent * 1e6,
-            pages=pages / sent,
-            limit_pages=limit_pages,
-            wal_bytes=wal / sent,
+        )
+
+    def _limits_turn(self, discipline: Discipline, effort: Effort, first: int) -> Turn[PgbenchRun]:
+        before = self._touched()
+        run = self._run_limit(discipline, effort.clients, effort.transactions, first)
+        used = self._touched() - before
+        count = effort.clients * effort.transactions
+        return Turn(
+            run=run,
+            cpu_us=used.server_cpu_s / count * 1e6 + run.cpu_us,
+            web_cpu_us=0.0,
+            pages=used.pages / count,
+            wal_bytes=used.wal_bytes / count,
+        )
+
+    def _our_turn(self, discipline: Discipline, effort: Effort, numbers: Sequence[int]) -> Turn[LoadRun]:
+        requests = [discipline.request(self._exemplar, number) for number in numbers]
+        done_before, before, web_before = self._count(discipline), self._touched(), self._web.cpu_seconds()
+        run = self._load(discipline, effort, requests)
+        count = run.accepted + run.warm_up
+        used, web_cpu_s = self._touched() - before, self._web.cpu_seconds() - web_before
+        done = self._count(discipline) - done_before
+        if run.refused or done != count:
+            raise ContestFailed(
+                f"{discipline.name}: {run.refused} refused, {count} acknowledged, {done} in the database. "
+                f"{run.first_refusal}\n{self._web.log_end()}"
+            )
+        return Turn(
+            run=run,
+            cpu_us=(used.server_cpu_s + web_cpu_s) / count * 1e6 + run.cpu_us,
+            web_cpu_us=web_cpu_s / count * 1e6,
+            pages=used.pages / count,
+            wal_bytes=used.wal_bytes / count,
+        )
+
+    def _run_limit(self, discipline: Discipline, clients: int, each: int, first: int) -> PgbenchRun:
+        return pgbench.run(
+            self._scripts[discipline.name],
+            conninfo=self._stage.server.conninfo(APP_ROLE, self._database),
+            options=server_options(self._stage, self._database),
+            clients=clients,
+            each=each,
+            first=first,
         )
 
     def _load(self, discipline: Discipline, effort: Effort, requests: list[bytes]) -> LoadRun:
@@ -190,11 +245,16 @@ class Arena:
     def _count(self, discipline: Discipline) -> int:
         return int(_one(self._connection, discipline.count_done))
 
-    def _touched(self) -> tuple[int, int]:
-        """Pages that connections have looked at so far, the server's own housekeeping left out; bytes of its log."""
-        pages = "SELECT sum(hits + reads) FROM pg_stat_io WHERE backend_type = 'client backend' AND object = 'relation'"
-        return int(_one(self._connection, pages)), int(
-            _one(self._connection, "SELECT pg_current_wal_insert_lsn() - '0/0'")
+    def _touched(self) -> _Touched:
+        """What PostgreSQL did so far; of pages only what connections looked at, not its own housekeeping."""
+        pages = (
+            "SELECT sum(hits + reads) FROM pg_stat_io "
+            "WHERE backend_type = 'client backend' AND object = 'relation'"
+        )
+        return _Touched(
+            pages=int(_one(self._connection, pages)),
+            wal_bytes=int(_one(self._connection, "SELECT pg_current_wal_insert_lsn() - '0/0'")),
+            server_cpu_s=self._stage.cpu_seconds(),
         )
 
 

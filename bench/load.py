@@ -31,6 +31,7 @@ class LoadRun:
     p50_ms: float
     p99_ms: float
     worst_ms: float
+    cpu_us: float  # processor time of the clients, a request
     first_refusal: str
 
 
@@ -57,6 +58,7 @@ class _Generator:
 
     def run(self, port: int, clients: int) -> LoadRun:
         """Send until the time or the requests are over, and wait for the answers that are due."""
+        cpu_before = time.process_time()
         for _ in range(clients):
             connection = socket.create_connection(("127.0.0.1", port), timeout=SILENCE_S)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -73,7 +75,7 @@ class _Generator:
         for key in list(self._selector.get_map().values()):
             key.data.connection.close()
         self._selector.close()
-        return self._result()
+        return self._result(time.process_time() - cpu_before)
 
     def _send(self, client: _Client) -> None:
         now = time.perf_counter()
@@ -112,7 +114,7 @@ class _Generator:
             )
         return True
 
-    def _result(self) -> LoadRun:
+    def _result(self, cpu_seconds: float) -> LoadRun:
         times = sorted(self._latencies) or [0.0]
         seconds = max(self._ended - (self._began or 0.0), 1e-9)
         return LoadRun(
@@ -124,6 +126,7 @@ class _Generator:
             p50_ms=times[len(times) // 2] * 1000,
             p99_ms=times[int(len(times) * 0.99)] * 1000,
             worst_ms=times[-1] * 1000,
+            cpu_us=cpu_seconds / max(self._sent, 1) * 1e6,
             first_refusal=self._first_refusal,
         )
 

@@ -179,11 +179,11 @@ def main() -> None:
     parser.add_argument("--day", type=date.fromisoformat, required=True)
     parser.add_argument("--file", type=Path, required=True)
     asked = parser.parse_args()
-    if asked.kind == "matching":
-        measured = run_matching(asked.lines)
-    else:
-        measured = run_whole_night(asked.lines, asked.day, asked.file)
-    json.dump(asdict(measured), sys.stdout)
+    kinds = {
+        "matching": lambda: run_matching(asked.lines),
+        "night": lambda: run_whole_night(asked.lines, asked.day, asked.file),
+    }
+    json.dump(asdict(kinds[asked.kind]()), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ case's number; everything else is a constant, which costs pgbench less than our 
 
 import os
 import re
+import resource
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class PgbenchRun:
 
     per_second: float
     average_ms: float
+    cpu_us: float  # processor time of pgbench itself, a transaction
 
 
 def script(statements: Sequence[Statement], likeness: Likeness) -> str:
@@ -62,6 +64,7 @@ def run(
         *(f"--define=first={first}", f"--define=each={each}", "--define=i=-1"),
         *("--max-tries=1", conninfo),
     ]
+    cpu_before = _cpu_of_children()
     done = subprocess.run(
         command,
         capture_output=True,
@@ -73,8 +76,15 @@ def run(
     if done.returncode != 0 or failed is None or int(failed.group(1)):
         raise PgbenchFailed(done.stderr.decode("utf-8", "replace")[-2000:] or "pgbench counted failures")
     return PgbenchRun(
-        per_second=float(_found(_TPS, done.stdout)), average_ms=float(_found(_LATENCY, done.stdout))
+        per_second=float(_found(_TPS, done.stdout)),
+        average_ms=float(_found(_LATENCY, done.stdout)),
+        cpu_us=(_cpu_of_children() - cpu_before) / (clients * each) * 1e6,
     )
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _found(pattern: re.Pattern[bytes], output: bytes) -> bytes:

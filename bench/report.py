@@ -16,8 +16,11 @@ from bench.night import NightRun
 GOALS: Final = {"callback": 0.30, "create": 0.20}
 # Between 10^4 and the largest size one request may touch this many times the pages: index height, nothing else.
 GROWTH_MAX: Final = 1.5
-_HEAD = "| request | clients | payclear /s | p50 ms | p99 ms | pgbench /s | ratio | web CPU µs |"
-_SCALE_HEAD = "| request | orders | payclear /s | pgbench /s | ratio | pages touched | web CPU µs |"
+_HEAD = (
+    "| request | clients | payclear /s | p50 ms | p99 ms | pgbench /s | ratio | ratio by CPU | CPU µs "
+    "| of it web | pgbench CPU µs |"
+)
+_SCALE_HEAD = "| request | orders | payclear /s | pgbench /s | ratio | ratio by CPU | CPU µs | pages touched | WAL bytes |"
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Results:
         plain = asdict(self)
         for name in ("contests", "scale"):
             for bout, row in zip(getattr(self, name), plain[name], strict=True):
-                row["ratio"] = bout.ratio
+                row |= {"ratio": bout.ratio, "cpu_ratio": bout.cpu_ratio}
         return plain | {"goals": GOALS, "missed": missed(self)}
 
 
@@ -80,7 +83,7 @@ def missed(results: Results) -> list[str]:
             misses.append(f"{bouts[0].discipline} at {bouts[0].clients} clients: {ratio:.2f} of {goal:.2f}")
     for bouts in _grouped(results.scale, lambda bout: bout.discipline):
         sizes = _grouped(bouts, lambda bout: bout.orders)
-        pages = [_median(size, lambda bout: bout.pages) for size in sizes]
+        pages = [_median(size, lambda bout: bout.ours.pages) for size in sizes]
         if pages and pages[-1] > pages[0] * GROWTH_MAX:
             misses.append(f"{bouts[0].discipline} touches {pages[0]:.0f} pages, later {pages[-1]:.0f}")
     return misses
@@ -94,30 +97,44 @@ def write(results: Results, path: Path) -> None:
 
 def _contest_rows(contests: Sequence[Bout]) -> Iterable[str]:
     for bouts in _grouped(contests, lambda bout: (bout.discipline, bout.clients)):
-        yield (
-            f"| {bouts[0].discipline} | {bouts[0].clients} | {_ours(bouts):,.0f} "
-            f"| {_median(bouts, lambda bout: bout.ours.p50_ms):.1f} "
-            f"| {_median(bouts, lambda bout: bout.ours.p99_ms):.1f} | {_limit(bouts):,.0f} "
-            f"| **{_median(bouts, lambda bout: bout.ratio):.2f}** "
-            f"| {_median(bouts, lambda bout: bout.web_cpu_us):.0f} |"
+        yield _row(
+            bouts[0].discipline,
+            str(bouts[0].clients),
+            *_speeds(bouts, latency=True),
+            _figure(bouts, lambda bout: bout.ours.cpu_us),
+            _figure(bouts, lambda bout: bout.ours.web_cpu_us),
+            _figure(bouts, lambda bout: bout.limit.cpu_us),
         )
 
 
 def _scale_rows(scale: Sequence[Bout]) -> Iterable[str]:
     for bouts in _grouped(scale, lambda bout: (bout.discipline, bout.orders)):
-        yield (
-            f"| {bouts[0].discipline} | {bouts[0].orders:,} | {_ours(bouts):,.0f} | {_limit(bouts):,.0f} "
-            f"| {_median(bouts, lambda bout: bout.ratio):.2f} | {_median(bouts, lambda bout: bout.pages):.0f} "
-            f"| {_median(bouts, lambda bout: bout.web_cpu_us):.0f} |"
+        yield _row(
+            bouts[0].discipline,
+            f"{bouts[0].orders:,}",
+            *_speeds(bouts, latency=False),
+            _figure(bouts, lambda bout: bout.ours.cpu_us),
+            _figure(bouts, lambda bout: bout.ours.pages),
+            _figure(bouts, lambda bout: bout.ours.wal_bytes),
         )
 
 
-def _ours(bouts: Sequence[Bout]) -> float:
-    return _median(bouts, lambda bout: bout.ours.per_second)
+def _speeds(bouts: Sequence[Bout], *, latency: bool) -> Iterable[str]:
+    yield _figure(bouts, lambda bout: bout.ours.run.per_second)
+    if latency:
+        yield _figure(bouts, lambda bout: bout.ours.run.p50_ms, 1)
+        yield _figure(bouts, lambda bout: bout.ours.run.p99_ms, 1)
+    yield _figure(bouts, lambda bout: bout.limit.run.per_second)
+    yield f"**{_figure(bouts, lambda bout: bout.ratio, 2)}**"
+    yield _figure(bouts, lambda bout: bout.cpu_ratio, 2)
 
 
-def _limit(bouts: Sequence[Bout]) -> float:
-    return _median(bouts, lambda bout: bout.limit.per_second)
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _figure(bouts: Sequence[Bout], figure: Callable[[Bout], float], digits: int = 0) -> str:
+    return f"{_median(bouts, figure):,.{digits}f}"
 
 
 def _median(bouts: Sequence[Bout], figure: Callable[[Bout], float]) -> float:

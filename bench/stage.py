@@ -45,9 +45,10 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.server = EmbeddedServer(folder, shared_buffers=SHARED_BUFFERS, extra=SERVER_OPTIONS)
+        self._pid = 0
 
     def __enter__(self) -> "Stage":
-        self.server.start(share=False)
+        self._pid = self.server.start(share=False).pid
         return self
 
     def __exit__(
@@ -55,6 +56,10 @@ class Stage:
     ) -> None:
         self.server.destroy()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def cpu_seconds(self) -> float:
+        """Processor time that PostgreSQL has used so far (Linux; 0 elsewhere)."""
+        return cpu_seconds_of_family(self._pid)
 
     def new_database(self, name: str, *, like: str | None = None) -> None:
         """Make a migrated database, or a copy of one that nobody is connected to."""
@@ -132,7 +137,7 @@ class Web:
     def cpu_seconds(self) -> float:
         """Processor time that the web processes have used so far (Linux; 0 elsewhere)."""
         assert self._process is not None
-        return cpu_seconds_of_group(self._process.pid)
+        return cpu_seconds_of_family(self._process.pid)
 
     def log_end(self) -> str:
         """The last lines of the server's log, those of errors when there are any."""
@@ -151,13 +156,16 @@ class Web:
             connection.close()
 
 
-def cpu_seconds_of_group(group: int) -> float:
-    """User and system time of the processes of one group that live."""
+def cpu_seconds_of_family(parent: int) -> float:
+    """User and system time of a process and its children, also of those that ended."""
     ticks = 0
     for entry in _process_stats():
-        fields = entry.rsplit(") ", 1)[1].split()
-        if int(fields[2]) == group:
+        number, _, rest = entry.partition(" ")
+        fields = rest.rsplit(") ", 1)[1].split()
+        if parent in (int(number), int(fields[1])):
             ticks += int(fields[11]) + int(fields[12])
+        if int(number) == parent:
+            ticks += int(fields[13]) + int(fields[14])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

@@ -3,6 +3,7 @@
 import os
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from payclear.assembly import assemble, make_runtime
 from payclear.callbacks import api as callbacks
@@ -14,6 +15,7 @@ from payclear.http.api import PREFIX, install_api
 from payclear.http.headers import install_headers
 from payclear.http.html import STATIC, install_html
 from payclear.http.openapi import Webhook
+from payclear.http.operations import BODY_BYTES_MAX
 from payclear.http.pages import install_docs
 from payclear.identity.service import authenticate_portal
 from payclear.kernel.logs import install_logging
@@ -25,6 +27,26 @@ from payclear.receipts import pages as receipts
 from payclear.runtime import Runtime
 
 YEAR_S = 31_536_000
+# Bodies outside the portal API and the callbacks are forms of ours: a few short fields.
+FORM_PARTS_MAX = 20
+FORM_FIELD_BYTES_MAX = 65_536
+
+# Every address is an operation of the portal API, behind the staff session, or named here by what guards it.
+SIGNED = frozenset({"callbacks.take_callback"})
+UNGUESSABLE = frozenset({"checkout.show", "checkout.choose", "receipts.show", "receipts.of_order"})
+OPEN = frozenset(
+    {
+        "static",
+        "checkout.come_back",  # proves nothing: it names an attempt and leads to a token only when it is signed
+        "receipts.check",
+        "console_login.login",
+        "console_login.sign_in",
+        "docs.docs",
+        "docs.openapi_json",
+        "health.health",
+        "health.webhook_keys",
+    }
+)
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -32,6 +54,10 @@ def create_app(runtime: Runtime) -> Flask:
     assembly = assemble(runtime)
     app = Flask("payclear", static_folder=str(STATIC), static_url_path="/static", template_folder="templates")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_S  # addresses of static files carry a digest
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX  # a callback has its own limit
+    app.config["MAX_FORM_PARTS"] = FORM_PARTS_MAX
+    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES_MAX
+    _trust_proxies(app, runtime.settings.web.trusted_proxies)
     install_headers(app, public_url=runtime.settings.web.public_url)
     install_html(app)
 
@@ -59,7 +85,23 @@ def create_app(runtime: Runtime) -> Flask:
         ],
     )
     app.register_blueprint(health.blueprint)
+    _require_guards(app)
     return app
+
+
+def _require_guards(app: Flask) -> None:
+    """Refuse to start with an address that nothing guards and that is not named open on purpose."""
+    for rule in app.url_map.iter_rules():
+        is_operation = hasattr(app.view_functions[rule.endpoint], "operation")
+        is_staff_only = console.is_guarded(app.blueprints.get(rule.endpoint.partition(".")[0]))
+        if not (is_operation or is_staff_only or rule.endpoint in SIGNED | UNGUESSABLE | OPEN):
+            raise RuntimeError(f"nothing guards {rule.rule} ({rule.endpoint})")
+
+
+def _trust_proxies(app: Flask, count: int) -> None:
+    """Believe what `count` proxies of ours say of the visitor's address and scheme; of nothing else, and nobody else."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def wsgi() -> Flask:

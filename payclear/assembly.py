@@ -27,7 +27,9 @@ from payclear.kernel.settings import Settings
 from payclear.receipts import handlers as receipts
 from payclear.runtime import Runtime, install
 from payclear.security.blind_index import BlindIndex
+from payclear.security.keyring import KeyUnusable
 from payclear.security.sealed import Sealer
+from payclear.security.signatures import Ed25519Signer
 from payclear.webhooks import handlers as webhooks
 
 
@@ -72,7 +74,8 @@ def core_ticks(settings: Settings) -> list[Tick]:
 
 
 def make_runtime(settings: Settings, *, url: str, clock: Clock | None = None) -> Runtime:
-    """Make the tools of one process for a database address."""
+    """Make the tools of one process for a database address; raises ConfigurationRefused."""
+    _require_signing_key(settings)
     chosen = clock or SystemClock()
     return Runtime(
         settings=settings,
@@ -82,6 +85,17 @@ def make_runtime(settings: Settings, *, url: str, clock: Clock | None = None) ->
         sealer=Sealer(settings.security.seal_keys, settings.security.seal_active),
         blind_index=BlindIndex(settings.security.index_secret),
     )
+
+
+def _require_signing_key(settings: Settings) -> None:
+    """A key that can not sign is found now, not in the night when the trail is sealed."""
+    try:
+        Ed25519Signer.from_pem(settings.security.audit_signing_key)
+    except KeyUnusable as error:
+        raise ConfigurationRefused(
+            "security.audit_signing_key is no Ed25519 private key in PEM: make one with "
+            "'openssl genpkey -algorithm ed25519'."
+        ) from error
 
 
 def load_providers(settings: Settings) -> ProviderRegistry:

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from payclear.runtime import Runtime
 
 
+# What `payclear run` leaves in the state folder beside the database; nothing else there is ours to delete.
+OWN_FILES = (
+    *(
+        f"{name}.sqlite{part}"
+        for name in ("simulator", "portal")
+        for part in ("", "-wal", "-shm", "-journal")
+    ),
+    "run.lock",
+)
+
+
 class PlainGroup(click.Group):
     """A group that says what is wrong in a sentence, and to which modules add commands."""
 
@@ -109,10 +120,12 @@ def scheduler() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest schema, as its owner."""
-    from payclear.db.address import open_database
+    from payclear.db.address import open_database, require_owner
     from payclear.db.migrate import migrate as bring_up
 
-    with open_database(load_settings()) as address:
+    chosen = load_settings()
+    require_owner(chosen)
+    with open_database(chosen) as address:
         click.echo(f"The database stands at {bring_up(address.owner_url)}.")
 
 
@@ -198,10 +211,13 @@ def forget() -> None:
     """Forget all data of the embedded database and the demonstration (make clean)."""
     from payclear.db.embedded import EmbeddedServer
 
-    folder = Path(load_settings().database.state_folder).resolve()
+    chosen = load_settings()
+    if chosen.is_production:
+        raise OperatorProblem("A production is never forgotten: this command is for demonstrations.")
+    folder = Path(chosen.database.state_folder).resolve()
     EmbeddedServer(folder).destroy()
-    for path in (*folder.glob("*.sqlite*"), *folder.glob("*.lock")):
-        path.unlink(missing_ok=True)
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
     click.echo(f"payclear has forgotten what was in {folder}.")
 
 

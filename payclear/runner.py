@@ -22,7 +22,7 @@ from typing import IO, Final
 
 from payclear.db.address import DatabaseAddress, configured, of_embedded
 from payclear.db.embedded import EmbeddedServer
-from payclear.db.private_place import make_state_folder
+from payclear.db.private_place import make_state_folder, open_lock
 from payclear.kernel.problems import OperatorProblem
 from payclear.kernel.settings import Settings
 from payclear.operations.supervisor import ChildSpec, Lines, Supervisor
@@ -234,21 +234,16 @@ def _keep_database(server: EmbeddedServer | None, lines: Lines) -> None:
 @contextlib.contextmanager
 def _only_one(state_folder: Path) -> Iterator[None]:
     """Hold the folder for one `payclear run`; the lock goes with the process, however it ends."""
-    path = state_folder / "run.lock"
-    try:
-        lock = open(path, "a+", encoding="ascii")  # noqa: SIM115 - held while we run
-    except OSError as error:
-        raise RunRefused(f"{path} cannot be written: {error.strerror}.") from error
-    with lock:
+    with open_lock(state_folder / "run.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
-            lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise RunRefused(
                 f"payclear already runs here (process {holder}); its data is in {state_folder}."
             ) from held
-        lock.truncate(0)
+        lock.seek(0)
+        lock.truncate()
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield

@@ -17,14 +17,23 @@ from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.errors import PayclearError
 from payclear.kernel.money import Money
-from payclear.ledger.domain import CREDIT, DEBIT, PROVIDER_RECEIVABLE, SUSPENSE, Entry, Leg, suspense_legs
-from payclear.ledger.service import book
+from payclear.ledger.domain import (
+    CREDIT,
+    DEBIT,
+    PROVIDER_RECEIVABLE,
+    SUSPENSE,
+    Entry,
+    Leg,
+    capture_key,
+    suspense_legs,
+)
+from payclear.ledger.service import book, is_booked
 from payclear.orders.domain import Effect
 from payclear.orders.evidence import apply_evidence
 from reconciliation import queries
 from reconciliation.discrepancies.classify import Circumstances, Finding, difference_finding, line_finding
 from reconciliation.discrepancies.domain import Code
-from reconciliation.discrepancies.service import DiscrepancyRow, Place, Register
+from reconciliation.discrepancies.service import Place, Register
 from reconciliation.matching.domain import NO_MONEY, Claim, Matching, Standing, TheirLine
 from reconciliation.matching.match import is_reference
 from reconciliation.records import RunRow
@@ -75,7 +84,7 @@ class Adopted:
 def adoptions(
     matching: Matching, scope: Scope, day: Circumstances, *, booked: set[Place], tried: set[Place]
 ) -> list[Adoption]:
-    """What a matching leaves to be done, in order of place. `booked`: lines with money in suspense."""
+    """What a matching leaves to be done, in order of place. `booked`: lines whose money is in the books."""
     found = [*_for_the_door(matching, scope, day), *_for_suspense(matching, scope, day, booked)]
     return sorted((each for each in found if each.place not in tried), key=lambda each: each.line.place)
 
@@ -155,9 +164,16 @@ class AdoptionDesk:
         self._tally.refused += applied.effect is Effect.REFUSED
 
     def _keep_money(self, adoption: Adoption) -> None:
-        """Money that no order takes: kept as evidence, booked to suspense, told as an open discrepancy."""
+        """Money that no order takes: kept as evidence, booked to suspense, told as an open discrepancy.
+
+        What the door has booked meanwhile under the same provider transaction is told only.
+        """
         assert adoption.finding is not None
         line = adoption.line
+        booked_key = capture_key_of(self._account, line)
+        if booked_key is not None and is_booked(self._uow, booked_key):
+            self._register.note(adoption.finding, place=adoption.place)
+            return
         if adoption.finding.code is Code.B02_UNKNOWN_ORDER:
             apply_evidence(self._uow, self._evidence(adoption))
         amount = Money(line.amount, line.currency)
@@ -192,11 +208,16 @@ class AdoptionDesk:
         )
 
 
-def clear_unknown_receipt(uow: UnitOfWork, row: DiscrepancyRow, run: RunRow, amount: Money) -> None:
-    """The attempt behind money in suspense has booked it itself by now: take the receipt out again."""
+def capture_key_of(provider_account: str, line: TheirLine) -> str | None:
+    """Under which key the door books a line's money; None when the line names no provider transaction."""
+    return capture_key(provider_account, line.provider_ref) if is_reference(line.provider_ref) else None
+
+
+def clear_unknown_receipt(uow: UnitOfWork, receipt_id: UUID, run: RunRow, amount: Money) -> bool:
+    """The door has booked money in suspense itself by now: take the receipt out again; False when that was done."""
     entry = Entry(
         template=UNKNOWN_RECEIPT_CLEARED,
-        natural_key=f"unknown-cleared:{row.entry_id}",
+        natural_key=f"unknown-cleared:{receipt_id}",
         provider_account=run.provider_account,
         business_on=run.business_on,
         legs=(Leg(SUSPENSE, DEBIT, amount), Leg(PROVIDER_RECEIVABLE, CREDIT, amount)),
@@ -204,6 +225,7 @@ def clear_unknown_receipt(uow: UnitOfWork, row: DiscrepancyRow, run: RunRow, amo
     entry_id = book(uow, entry)
     if entry_id is not None:
         audit_entry(uow, "unknown_receipt_cleared", entry_id, entry, amount)
+    return entry_id is not None
 
 
 def audit_entry(uow: UnitOfWork, action: str, entry_id: UUID, entry: Entry, amount: Money) -> None:

@@ -28,7 +28,7 @@ def night() -> str | None:
     return f"{len(lines)} accounts"
 
 
-@job("reconciliation.day", queue="night", tries=5, wait_s=30)
+@job("reconciliation.day", queue="night")
 def reconcile_day(account: str, day: str) -> str | None:
     """Reconcile one account and day; a missing statement leaves the run waiting for the next catch-up."""
     done = run_night(current(), account, date.fromisoformat(day))

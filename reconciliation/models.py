@@ -62,6 +62,7 @@ class ReconciliationRun(Base):
     ours_explained_count: Mapped[int]
     ours_explained_sum: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[utc]
+    seen_at: Mapped[datetime | None]  # when the provider last delivered this very file
     as_of: Mapped[datetime | None]
 
 

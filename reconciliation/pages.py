@@ -22,6 +22,8 @@ def days() -> Response:
     """The days that were reconciled, the newest first."""
     runtime = current()
     account = request.args.get("account") or None
+    if account is not None:
+        runtime.providers.get(account)  # one that is not ours is not found
     before = _day(request.args["before"]) if request.args.get("before") else None
     with runtime.database.begin() as uow:
         entries = list_days(uow, provider_account=account, before=before, limit=DAYS_SHOWN)

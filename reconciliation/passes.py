@@ -15,12 +15,20 @@ from payclear.kernel.calendar import BusinessCalendar
 from payclear.kernel.money import Money
 from payclear.runtime import Runtime
 from reconciliation import queries
-from reconciliation.adoption import BATCH, Adopted, Adoption, AdoptionDesk, adoptions, clear_unknown_receipt
+from reconciliation.adoption import (
+    BATCH,
+    Adopted,
+    Adoption,
+    AdoptionDesk,
+    adoptions,
+    capture_key_of,
+    clear_unknown_receipt,
+)
 from reconciliation.days import cut_off_time
 from reconciliation.discrepancies import service as discrepancies
 from reconciliation.discrepancies.classify import Circumstances, Finding, classify
 from reconciliation.discrepancies.domain import Code, Resolution
-from reconciliation.discrepancies.service import Register
+from reconciliation.discrepancies.service import Place, Register
 from reconciliation.matching.domain import RULES, Matching, Standing
 from reconciliation.matching.match import match
 from reconciliation.records import RunRow
@@ -115,11 +123,24 @@ class _Work:
     def adoptions(self, tally: Adopted) -> list[Adoption]:
         """What the door or the suspense account must take before anything is written."""
         booked = {row.place for row in self.rows if row.entry_id is not None and row.place is not None}
+        booked |= self._booked_by_the_door()
         return adoptions(self.matching, self.scope, self.day, booked=booked, tried=tally.tried)
+
+    def _booked_by_the_door(self) -> set[Place]:
+        """Lines without an order whose money stands in the books all the same: nothing is left to be kept."""
+        keys: dict[str, Place] = {}
+        for claim in (*self.matching.unknown, *self.matching.second_payments):
+            key = capture_key_of(self.run.provider_account, claim.line)
+            if key is not None:
+                keys[key] = self.scope.place(claim.line)
+        if not keys:
+            return set()
+        return {keys[key] for (key,) in self.uow.run(queries.BOOKED_KEYS, (list(keys),)).fetchall()}
 
     def write(self) -> int:
         """Write matches, exclusions and discrepancies; returns how many rows that made."""
         register = _register(self.uow, self.run, self.calendar, self.rows)
+        cleared = self._clear_receipts_booked_twice()
         self._resolve(register)
         for finding in classify(self.matching, self.day):
             place = self.scope.place(finding.line) if finding.line else None
@@ -128,7 +149,17 @@ class _Work:
         written = register.flush()
         written += queries.copy_rows(self.uow, queries.COPY_MATCHES, self._match_rows(self.uow.now))
         written += queries.copy_rows(self.uow, queries.COPY_EXCLUSIONS, self._exclusion_rows(self.uow.now))
-        return written
+        return written + cleared
+
+    def _clear_receipts_booked_twice(self) -> int:
+        """Money kept as unknown that came through the door under the same provider transaction since."""
+        if all(row.entry_id is None for row in self.rows):
+            return 0
+        twice = self.uow.run(queries.RECEIPTS_BOOKED_TWICE, (self.run.provider_account,)).fetchall()
+        return sum(
+            clear_unknown_receipt(self.uow, receipt_id, self.run, Money(amount, currency))
+            for receipt_id, amount, currency in twice
+        )
 
     def _match_rows(self, at: datetime) -> Iterator[tuple[Any, ...]]:
         pass_no = self.run.passes + 1
@@ -166,7 +197,7 @@ class _Work:
                 register.resolve(row, Resolution.ADOPTED if adopted else Resolution.MATCHED)
                 if row.entry_id is not None:
                     amount = Money(pair.line.amount, pair.line.currency)
-                    clear_unknown_receipt(self.uow, row, self.run, amount)
+                    clear_unknown_receipt(self.uow, row.entry_id, self.run, amount)
         for claim in self.matching.without_money:
             row = register.of_line(self.scope.place(claim.line))
             if row is not None:
@@ -180,4 +211,4 @@ class _Work:
         is_own = finding.code not in (Code.B09_DUPLICATE_LINE, Code.B10_DUPLICATE_PAYMENT, Code.B12_AMBIGUOUS)
         if row is not None and row.entry_id is not None and is_own and finding.line is not None:
             amount = Money(finding.line.amount, finding.line.currency)
-            clear_unknown_receipt(self.uow, row, self.run, amount)
+            clear_unknown_receipt(self.uow, row.entry_id, self.run, amount)

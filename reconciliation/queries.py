@@ -33,20 +33,24 @@ INSERT INTO reconciliation_run (id, provider_account, business_on, statement_id,
         differing_sum,
     excluded_count, excluded_sum, ours_count, ours_sum, ours_matched_count, ours_matched_sum,
         ours_explained_count,
-    ours_explained_sum, started_at, as_of)
+    ours_explained_sum, started_at, seen_at, as_of)
 VALUES (%(id)s, %(account)s, %(on)s, %(statement_id)s, %(step)s, 'incomplete', %(absence)s, false,
-        0, %(rules)s, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, %(at)s, %(as_of)s)
+        0, %(rules)s, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, %(at)s, %(seen_at)s, %(as_of)s)
 RETURNING {_RUN}
 """
 
 # The file came after all: the run that waited for it takes it.
 GIVE_FILE = f"""
-UPDATE reconciliation_run SET statement_id = %(statement_id)s, step = 'fetched', absence = NULL, as_of = NULL
+UPDATE reconciliation_run
+SET statement_id = %(statement_id)s, step = 'fetched', absence = NULL, seen_at = %(at)s, as_of = NULL
 WHERE id = %(id)s AND step = 'awaiting'
 RETURNING {_RUN}
 """
 
 STILL_ABSENT = "UPDATE reconciliation_run SET absence = %s WHERE id = %s AND step = 'awaiting'"
+
+# The provider delivered this very file again: what it does not list by now, it does not list.
+SEEN_AGAIN = "UPDATE reconciliation_run SET seen_at = %s WHERE id = %s"
 
 PARSED = """
 UPDATE reconciliation_run
@@ -111,12 +115,12 @@ ORDER BY s.business_on, s.version, s.id, l.line_no
 """
 
 # What the ledger says came in for an attempt: an attempt in suspense may have brought another amount than
-# was asked.
+# was asked. Further payments of the same attempt are booked under references of their own and stay apart.
 BOOKED_FOR = """
     (SELECT coalesce(sum(p.amount), 0)::bigint
      FROM journal_entry e JOIN posting p ON p.entry_id = e.id
      WHERE e.order_id = a.order_id AND e.attempt_id = a.id
-       AND e.template IN ('payment_captured', 'payment_suspended')
+       AND e.natural_key = 'money-in:' || a.provider_account || ':' || coalesce(a.provider_ref, a.attempt_ref)
        AND p.account_code = 'provider_receivable' AND p.side = 'D')
 """
 
@@ -169,6 +173,20 @@ COPY reconciliation_match (statement_id, line_no, attempt_id, run_id, pass_no, a
 COPY_EXCLUSIONS = (
     "COPY statement_line_exclusion (statement_id, line_no, run_id, rule, excluded_at) FROM STDIN"
 )
+
+# Which of these facts the books hold already.
+BOOKED_KEYS = "SELECT natural_key FROM journal_entry WHERE natural_key = ANY(%s)"
+
+# Money kept as unknown that the door has booked by now under the same provider transaction: it is in the books twice.
+RECEIPTS_BOOKED_TWICE = """
+SELECT u.id, p.amount, p.currency
+FROM discrepancy d
+JOIN journal_entry u ON u.id = d.entry_id AND u.template = 'unknown_receipt'
+JOIN journal_entry m ON m.natural_key = 'money-in:' || substr(u.natural_key, length('unknown:') + 1)
+JOIN posting p ON p.entry_id = u.id AND p.account_code = 'suspense'
+WHERE d.provider_account = %s AND d.state IN ('pending', 'open')
+  AND NOT EXISTS (SELECT 1 FROM journal_entry c WHERE c.natural_key = 'unknown-cleared:' || u.id)
+"""
 
 UNSETTLED_PASSES = """
 SELECT m.pass_no, m.currency, count(*), sum(m.amount)::bigint
@@ -246,6 +264,48 @@ WHERE NOT EXISTS (SELECT 1 FROM reconciliation_run r
                   WHERE r.provider_account = %(account)s AND r.business_on = wanted.day
                     AND r.step IN ('done', 'held'))
 ORDER BY 1
+"""
+
+# The first of the unbroken days up to and including this one that are whole: the newest file of each was delivered
+# after the day was over, read without a problem and worked through. Null when this day is not whole itself.
+# All business days of an account are as long, so the end of an earlier one is counted back from this one's.
+FIRST_WHOLE_DAY = """
+SELECT min(day)
+FROM (
+    SELECT day, day + row_number() OVER (ORDER BY day DESC)::int AS island
+    FROM (
+        SELECT DISTINCT ON (business_on) business_on AS day,
+               step = 'done' AND is_complete
+               AND seen_at >= %(over_at)s - (%(on)s::date - business_on) * interval '24 hours' AS is_whole
+        FROM reconciliation_run
+        WHERE provider_account = %(account)s AND business_on <= %(on)s
+        ORDER BY business_on, started_at DESC, id DESC
+    ) AS newest
+    WHERE is_whole
+) AS whole
+WHERE island = %(on)s::date + 1
+"""
+
+# Live attempts whose whole life lies in decidable days and that no line names, by their reference or the provider's.
+# A file that came before the first of them was made can not name any.
+UNLISTED_ATTEMPTS = """
+WITH silent AS MATERIALIZED (
+    SELECT a.order_id, a.attempt_ref, a.provider_ref, a.created_at
+    FROM payment_attempt a
+    WHERE a.provider_account = %(account)s AND a.next_query_at IS NOT NULL
+      AND a.state IN ('created', 'sent', 'in_doubt')
+      AND a.created_at >= %(since)s AND a.expires_at < %(until)s
+), file AS MATERIALIZED (
+    SELECT f.id FROM statement f
+    WHERE f.provider_account = %(account)s AND f.fetched_at >= (SELECT min(created_at) FROM silent)
+)
+SELECT s.attempt_ref
+FROM silent s
+WHERE NOT EXISTS (SELECT 1 FROM statement_line l JOIN file ON file.id = l.statement_id
+                  WHERE l.attempt_ref = s.attempt_ref)
+  AND NOT EXISTS (SELECT 1 FROM statement_line l
+                  WHERE l.provider_account = %(account)s AND l.provider_ref = s.provider_ref)
+ORDER BY s.order_id, s.attempt_ref LIMIT %(limit)s
 """
 
 _TIMES = """

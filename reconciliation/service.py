@@ -22,6 +22,7 @@ from payclear.ledger.domain import Entry, settlement_legs
 from payclear.ledger.service import book
 from payclear.runtime import Runtime
 from reconciliation import queries
+from reconciliation.absence import end_unlisted
 from reconciliation.adoption import Adopted, audit_entry
 from reconciliation.days import cut_off_time, end_of, start_of
 from reconciliation.errors import DayNotOver, DoesNotAddUp, RunMovedOn
@@ -38,10 +39,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night came to: the run as it stands, and what this call took through the door."""
+    """What a night came to: the run as it stands, and what this call took through the door.
+
+    `ended` counts the live attempts that ended because no statement lists them.
+    """
 
     run: RunRow
     adopted: Adopted
+    ended: int
     changed: bool
 
 
@@ -78,11 +83,17 @@ def run_night(
         if advance is not None:
             advance(runtime, line, run)
         run = _reload(runtime, run)
+    ended = end_unlisted(runtime, line, run) if run.step == Step.DONE else 0
     log.info(
         "reconciliation.done",
-        extra={"provider_account": account, "business_on": day.isoformat(), "verdict": run.verdict},
+        extra={
+            "provider_account": account,
+            "business_on": day.isoformat(),
+            "verdict": run.verdict,
+            "ended": ended,
+        },
     )
-    return Night(run, adopted, changed)
+    return Night(run, adopted, ended, changed or ended > 0)
 
 
 def _begin(runtime: Runtime, line: ProviderLine, day: date, file: StatementFile | None) -> RunRow:
@@ -122,6 +133,7 @@ def _with_file(uow: UnitOfWork, runtime: Runtime, line: ProviderLine, file: Stat
     kept = intake.keep(uow, runtime.sealer, line.code, file)
     known = uow.rows(RunRow, queries.RUN_OF_STATEMENT, (line.code, file.business_on, kept.id))
     if known:
+        uow.run(queries.SEEN_AGAIN, (uow.now, known[0].id))
         return known[0]
     _audit(
         uow,
@@ -132,7 +144,8 @@ def _with_file(uow: UnitOfWork, runtime: Runtime, line: ProviderLine, file: Stat
     )
     waiting = uow.rows(RunRow, queries.RUN_OF_STATEMENT, (line.code, file.business_on, None))
     if waiting:
-        return uow.rows(RunRow, queries.GIVE_FILE, {"id": waiting[0].id, "statement_id": kept.id})[0]
+        given = {"id": waiting[0].id, "statement_id": kept.id, "at": uow.now}
+        return uow.rows(RunRow, queries.GIVE_FILE, given)[0]
     return _start(uow, line, file.business_on, statement_id=kept.id, absence=None)
 
 
@@ -151,6 +164,7 @@ def _start(
             "absence": absence,
             "rules": RULES,
             "at": uow.now,
+            "seen_at": None if statement_id is None else uow.now,
             "as_of": uow.now if statement_id is None else None,
         },
     )[0]

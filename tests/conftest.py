@@ -14,6 +14,7 @@ from payclear.db.uow import Database
 from payclear.kernel.clock import FixedClock
 from payclear.kernel.settings import Settings, load_settings
 from payclear.runtime import Runtime
+from tests.browser import chromium  # noqa: F401  (a fixture)
 from tests.database import TestServer, start_server
 from tests.scenes import Scene
 

@@ -13,6 +13,7 @@ import pytest
 
 from payclear import runner
 from payclear.db.address import DatabaseAddress, configured, with_driver
+from payclear.db.private_place import PlaceRefused
 from payclear.kernel.settings import load_settings
 from payclear.runner import Listener, RunRefused, at, banner, children, require_free
 
@@ -62,6 +63,36 @@ def test_lock_left_by_a_dead_run_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "run.lock").write_text("999999\n")
     with runner._only_one(tmp_path):
         assert (tmp_path / "run.lock").read_text() == f"{os.getpid()}\n"
+
+
+def strange_locks(folder: Path) -> Iterator[Path]:
+    """Files of others in the place of a lock: each must be as it was after a refusal."""
+    target = folder / "target"
+    target.write_text("12345\n")
+    for name, lay in (
+        ("link", lambda path: path.symlink_to(target)),
+        ("hard-link", lambda path: path.hardlink_to(target)),
+        ("notes", lambda path: path.write_text("my notes\n")),
+        ("folder", lambda path: path.mkdir()),
+        ("pipe", os.mkfifo),
+    ):
+        place = folder / name
+        place.mkdir()
+        lay(place / "run.lock")
+        yield place
+    assert target.read_text() == "12345\n"
+    assert (folder / "notes" / "run.lock").read_text() == "my notes\n"
+
+
+def test_lock_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    for place in strange_locks(tmp_path):
+        with pytest.raises(PlaceRefused, match=r"run\.lock"), runner._only_one(place):
+            raise AssertionError(f"{place.name} was taken")
+
+
+def test_lock_is_ours_alone(tmp_path: Path) -> None:
+    with runner._only_one(tmp_path):
+        assert (tmp_path / "run.lock").stat().st_mode & 0o777 == 0o600
 
 
 def test_folder_that_cannot_be_made_is_one_plain_sentence(tmp_path: Path) -> None:

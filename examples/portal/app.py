@@ -3,6 +3,7 @@
 import json
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, render_template, request, url_for
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -28,7 +29,7 @@ def create_app(payclear: PayclearClient, store: Store, webhook_secret: str, publ
         tools = {
             "lang": lang,
             "t": text,
-            "languages": LANGUAGES,
+            "languages": [(code, name, in_language(code)) for code, name in LANGUAGES],
             "vnd": lambda n: vnd(n, lang),
             "on_day": on_day,
         }
@@ -146,6 +147,14 @@ def create_app(payclear: PayclearClient, store: Store, webhook_secret: str, publ
         return page("problem.html", 404, problem="missing")
 
     return app
+
+
+def in_language(code: str) -> str:
+    """This page's address in another language, its other parameters kept; the home page when this is no address."""
+    if request.method != "GET" or request.endpoint is None:
+        return f"/?{urlencode({'lang': code})}"
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"?{urlencode([*kept, ('lang', code)])}"
 
 
 def language() -> str:

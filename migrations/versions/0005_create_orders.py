@@ -156,6 +156,7 @@ CREATE TABLE suspense_case (
     state TEXT NOT NULL,
     provider_account TEXT NOT NULL,
     attempt_ref TEXT NOT NULL,
+    provider_ref TEXT NOT NULL,
     order_id UUID,
     attempt_id UUID,
     evidence_id UUID NOT NULL,
@@ -165,8 +166,8 @@ CREATE TABLE suspense_case (
     opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
     resolved_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_suspense_case PRIMARY KEY (id),
-    CONSTRAINT uq_suspense_case_provider_account_attempt_ref_kind UNIQUE (provider_account, attempt_ref, kind),
-    CONSTRAINT ck_suspense_case_kind_known CHECK (kind IN ('amount_mismatch', 'currency_mismatch', 'merchant_mismatch', 'late_success', 'double_success', 'reversed_after_capture', 'unknown_attempt')),
+    CONSTRAINT uq_suspense_case_provider_account_attempt_ref_kind_provider_ref UNIQUE (provider_account, attempt_ref, kind, provider_ref),
+    CONSTRAINT ck_suspense_case_kind_known CHECK (kind IN ('amount_mismatch', 'currency_mismatch', 'merchant_mismatch', 'late_success', 'double_success', 'reversed_after_capture', 'contested', 'reference_reused', 'unknown_attempt')),
     CONSTRAINT ck_suspense_case_state_known CHECK (state IN ('open', 'resolved')),
     CONSTRAINT fk_suspense_case_order_id FOREIGN KEY(order_id) REFERENCES payment_order (id)
 );

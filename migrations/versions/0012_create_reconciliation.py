@@ -97,6 +97,7 @@ CREATE TABLE reconciliation_run (
     ours_explained_count INTEGER NOT NULL,
     ours_explained_sum BIGINT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE,
     as_of TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_reconciliation_run PRIMARY KEY (id),
     CONSTRAINT uq_reconciliation_run_provider_account_business_on_statement_id UNIQUE NULLS NOT DISTINCT (provider_account, business_on, statement_id),

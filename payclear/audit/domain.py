@@ -80,6 +80,11 @@ def checkpoint_content(sequence: int, chain_hash: bytes, signed_at: datetime) ->
     return f"payclear audit checkpoint 1\n{sequence}\n{chain_hash.hex()}\n{instant(signed_at)}\n".encode()
 
 
+def key_id(public_key: str) -> str:
+    """The name of a checkpoint key: 16 hexadecimal digits of the SHA-256 of its public key, raw, as base64 text."""
+    return hashlib.sha256(public_key.encode()).hexdigest()[:16]
+
+
 def instant(at: datetime) -> str:
     """An instant in UTC with microseconds, as it is hashed and signed."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -4,14 +4,13 @@ Every feature calls `record`; the job `audit.seal` calls `seal`.
 Nothing here ever changes or deletes an entry, and no entry may carry personal data.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from payclear.audit import queries
-from payclear.audit.domain import GENESIS, Entry, chain, checkpoint_content, require_plain
+from payclear.audit.domain import GENESIS, Entry, chain, checkpoint_content, key_id, require_plain
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import unix_time_ns
 from payclear.kernel.ids import new_uuid
@@ -73,7 +72,7 @@ def seal(uow: UnitOfWork, signer: Ed25519Signer, *, whole_trail: bool = False) -
         uow,
         sequence=last.sequence,
         chain_hash=last.chain_hash,
-        key_id=key_id(signer),
+        key_id=key_id(signer.public_raw_base64),
         signature=signer.sign(checkpoint_content(last.sequence, last.chain_hash, uow.now)),
         signed_at=uow.now,
     )
@@ -89,8 +88,3 @@ def first_id_to_look_at(last_sealed_at: datetime, now: datetime) -> UUID:
     machine_ms = unix_time_ns() // 1_000_000
     seen_ms = min(int(min(last_sealed_at, now).timestamp() * 1000), machine_ms)
     return UUID(int=max(seen_ms - int(LATE_COMMIT_MAX.total_seconds() * 1000), 0) << 80)
-
-
-def key_id(signer: Ed25519Signer) -> str:
-    """The name of a checkpoint key: 16 hexadecimal digits of its public key's SHA-256."""
-    return hashlib.sha256(signer.public_raw_base64.encode()).hexdigest()[:16]

@@ -1,9 +1,11 @@
 """The address that providers call. The raw bytes are read once, before anything parses them; no session, no cookie."""
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from payclear.callbacks.service import receive
 from payclear.contract.messages import InboundRequest
+from payclear.http.bodies import read_body
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.runtime import current
 
@@ -33,9 +35,6 @@ def take_callback(account_code: str) -> Response:
         raise CallbackEncoded("send it uncompressed")
     if (request.content_length or 0) > limit or len(request.query_string) > limit:
         raise CallbackTooLarge("over the limit", limit=limit)
-    body = request.get_data(cache=True)
-    if len(body) > limit:
-        raise CallbackTooLarge("over the limit", limit=limit)
     answer = receive(
         runtime,
         account_code,
@@ -44,8 +43,15 @@ def take_callback(account_code: str) -> Response:
             path=request.path,
             query_string=request.query_string,
             headers={name.lower(): value for name, value in request.headers.items()},
-            body=body,
+            body=_body(limit),
             received_at=runtime.clock.now(),
         ),
     )
     return Response(answer.body, status=answer.status, content_type=answer.content_type)
+
+
+def _body(limit: int) -> bytes:
+    try:
+        return read_body(limit)
+    except RequestEntityTooLarge as error:
+        raise CallbackTooLarge("over the limit", limit=limit) from error

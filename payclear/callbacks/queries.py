@@ -43,7 +43,7 @@ RETURNING callback_id
 """
 
 RAW = """
-SELECT c.provider_account, c.method, c.path, c.query_string, c.headers, c.body, c.received_at, p.tries
-FROM inbound_callback c JOIN callback_processing p ON p.callback_id = c.id
-WHERE c.id = %s
+SELECT provider_account, method, path, query_string, headers, body, received_at FROM inbound_callback WHERE id = %s
 """
+
+LOCK_PROCESSING = "SELECT status, verdict, tries FROM callback_processing WHERE callback_id = %s FOR UPDATE"

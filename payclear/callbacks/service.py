@@ -51,8 +51,21 @@ def receive(runtime: Runtime, account_code: str, request: InboundRequest) -> Ack
 
 def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
     """Apply a kept callback again; after eight failures it is quarantined for a person."""
+    try:
+        return _apply_kept(runtime, callback_id)
+    except Exception as error:
+        log.exception("callbacks.retry_failed", extra={"callback_id": str(callback_id)})
+        with runtime.database.begin() as uow:
+            status, _verdict, tries = uow.one(queries.LOCK_PROCESSING, (callback_id,))
+            if status == CallbackStatus.PENDING:
+                _postpone(uow, callback_id, tries=tries + 1, error=error)
+            uow.commit()
+        return CallbackVerdict.TRY_AGAIN
+
+
+def _apply_kept(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
     with runtime.database.begin() as uow:
-        account_code, method, path, query_string, headers, body, received_at, tries = uow.one(
+        account_code, method, path, query_string, headers, body, received_at = uow.one(
             queries.RAW, (callback_id,)
         )
     line = runtime.providers.get(account_code)
@@ -64,19 +77,16 @@ def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
         body=bytes(body),
         received_at=received_at,
     )
-    try:
-        verified = line.provider.verify_callback(line.account, request)
-        with runtime.database.begin() as uow:
-            applied = _apply(runtime, uow, verified)
-            _processed(uow, callback_id, applied, tries=tries + 1)
-            uow.commit()
-        return applied.verdict
-    except Exception as error:
-        log.exception("callbacks.retry_failed", extra={"provider_account": account_code})
-        with runtime.database.begin() as uow:
-            _postpone(uow, callback_id, tries=tries + 1, error=error)
-            uow.commit()
-        return CallbackVerdict.TRY_AGAIN
+    verified = line.provider.verify_callback(line.account, request)
+    with runtime.database.begin() as uow:
+        # The provider may have called again meanwhile: whoever holds this row decides alone.
+        status, verdict, tries = uow.one(queries.LOCK_PROCESSING, (callback_id,))
+        if status == CallbackStatus.PROCESSED:
+            return CallbackVerdict(verdict)
+        applied = _apply(runtime, uow, verified)
+        _processed(uow, callback_id, applied, tries=tries + 1)
+        uow.commit()
+    return applied.verdict
 
 
 def claim_pending(uow: UnitOfWork, *, limit: int, lease: timedelta) -> list[UUID]:
@@ -128,9 +138,11 @@ def _keep_for_later(
         callback_id = _store(uow, line, request, verified)
         tries = 1
         if callback_id is None:
-            callback_id, _status, _verdict, tries_before = uow.one(
+            callback_id, status, verdict, tries_before = uow.one(
                 queries.STORED, (line.code, verified.dedupe_key)
             )
+            if status != CallbackStatus.PENDING and verdict not in UNSETTLED:
+                return  # applied after all (the commit went through and its answer was lost), or quarantined
             tries = tries_before + 1
         _postpone(uow, callback_id, tries=tries, error=error)
         uow.commit()

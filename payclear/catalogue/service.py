@@ -9,13 +9,13 @@ from payclear.catalogue import queries
 from payclear.catalogue.models import DayKind
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import BusinessCalendar
-from payclear.kernel.errors import InvalidInput, NotFound
+from payclear.kernel.errors import InvalidInput, Unavailable
 
 LATE_SURCHARGE = "late_surcharge_per_day"
 
 
-class RateNotInForce(NotFound):
-    """No rate of this name is in force on the day."""
+class RateNotInForce(Unavailable):
+    """No rate of this name is in force on the day: our catalogue lacks it, the caller can only wait."""
 
     code = "rate_not_in_force"
 

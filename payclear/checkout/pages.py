@@ -3,24 +3,25 @@
 Amount, state and addresses come from the database only; the token in the address is the key to one order.
 """
 
-import re
 from datetime import timedelta
 from typing import Final
 
 import segno
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, request
 
 from payclear.checkout import service
 from payclear.checkout.domain import PageKind, Standing, offers_for, return_link, subject_of
 from payclear.contract.messages import InboundRequest
 from payclear.contract.registry import ProviderLine
+from payclear.http.bodies import read_body
 from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
 from payclear.http.headers import allow_form_targets
-from payclear.http.html import answer_errors_with_pages, locale_of, render
-from payclear.http.rate_limits import Limit, is_allowed, require_rate
+from payclear.http.html import answer_errors_with_pages, locale_of, render, see_other
+from payclear.http.rate_limits import Limit, is_allowed, limit_visitors
 from payclear.i18n.locales import Locale
 from payclear.kernel import payment_code
 from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
+from payclear.kernel.ids import is_token
 from payclear.obligations.domain import LineType
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.records import OrderView
@@ -34,14 +35,14 @@ VIEWS: Final = Limit("pay_views", burst=300, every_s=0.2)
 CHOICES: Final = Limit("pay_choices", burst=12, every_s=10)
 RETURNS: Final = Limit("return_queries", burst=3, every_s=20)
 REFRESH_S: Final = 10
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+RETURN_BYTES_MAX: Final = 65_536
 
 
 @blueprint.get("/pay/<token>")
 def show(token: str) -> Response:
     """The payment page of one order, in the state it is in now."""
     runtime = current()
-    _limit(runtime, VIEWS, request.remote_addr or "")
+    limit_visitors(VIEWS)
     order = _order(runtime, token)
     return _page(runtime, order)
 
@@ -53,7 +54,7 @@ def choose(token: str) -> Response:
     _require_token(token)
     require_same_origin(request.headers, own=(request.host_url, runtime.settings.web.public_url))
     require_form_token(request.form.get(FIELD), _form_token(runtime, token))
-    _limit(runtime, CHOICES, token)
+    limit_visitors(CHOICES, token)
     chosen = request.form.get("provider_account", "")
     if not chosen:
         return _page(runtime, _order(runtime, token), nothing_chosen=True)
@@ -66,7 +67,7 @@ def choose(token: str) -> Response:
         public_url=_public_url(runtime),
         locale=locale_of(),
     )
-    return _see_other(target)
+    return see_other(target)
 
 
 @blueprint.route("/return/<provider_account>", methods=["GET", "POST"])
@@ -74,14 +75,14 @@ def choose(token: str) -> Response:
 def come_back(provider_account: str, lang: str = "vi") -> Response:
     """The browser comes back from a provider: ask the provider, then show the order's page."""
     runtime = current()
-    _limit(runtime, VIEWS, request.remote_addr or "")
+    limit_visitors(VIEWS)
     returned = service.returned_attempt(runtime, provider_account, _inbound(runtime))
     locale = locale_of(lang)
     if returned is None:
         return render("checkout/return_unknown.html", locale=locale, status=404)
     if _may_ask(runtime, str(returned.attempt_id)):
         service.settle_return(runtime, returned)
-    return _see_other(service.page_path(returned.pay_token, locale))
+    return see_other(service.page_path(returned.pay_token, locale))
 
 
 def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -> Response:
@@ -116,12 +117,7 @@ def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -
 
 def _provider_name(runtime: Runtime, standing: Standing, locale: Locale) -> str:
     attempt = standing.attempt or standing.last_refused
-    if attempt is None:
-        return ""
-    if attempt.provider_account not in runtime.providers:
-        return attempt.provider_account
-    account = runtime.providers.get(attempt.provider_account).account
-    return account.name_en if locale == "en" else account.name_vi
+    return runtime.providers.name_of(attempt.provider_account, locale) if attempt else ""
 
 
 def _targets(runtime: Runtime) -> list[str]:
@@ -141,16 +137,12 @@ def _order(runtime: Runtime, token: str) -> OrderView:
 
 
 def _require_token(token: str) -> None:
-    if not _TOKEN.fullmatch(token):
+    if not is_token(token):
         raise OrderNotFound("not a token of a payment page")
 
 
 def _form_token(runtime: Runtime, token: str) -> str:
     return form_token(runtime.settings.security.session_secret, purpose="pay", bound_to=token)
-
-
-def _limit(runtime: Runtime, limit: Limit, key: str) -> None:
-    require_rate(current_app, limit, key, now_s=runtime.clock.monotonic())
 
 
 def _may_ask(runtime: Runtime, attempt_id: str) -> bool:
@@ -164,16 +156,10 @@ def _inbound(runtime: Runtime) -> InboundRequest:
         path=request.path,
         query_string=request.query_string,
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.get_data(cache=True),
+        body=read_body(RETURN_BYTES_MAX),
         received_at=runtime.clock.now(),
     )
 
 
 def _public_url(runtime: Runtime) -> str:
     return runtime.settings.web.public_url.rstrip("/")
-
-
-def _see_other(target: str) -> Response:
-    response = redirect(target, code=303)
-    response.headers["Cache-Control"] = "no-store"
-    return response  # type: ignore[return-value]

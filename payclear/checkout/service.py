@@ -154,6 +154,6 @@ def settle_return(runtime: Runtime, returned: ReturnedAttempt) -> None:
     if returned.state not in LIVE_STATES:
         return
     try:
-        ask_provider(runtime, returned.attempt_id)
+        ask_provider(runtime, returned.attempt_id, counts=False)
     except Exception:
         log.exception("checkout.return_query_failed", extra={"attempt_id": str(returned.attempt_id)})

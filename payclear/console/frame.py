@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
-from flask import Response, g, redirect, request
+from flask import Response, g, request
 
 from payclear.http.forms import FIELD, require_form_token, require_same_origin
-from payclear.http.html import error_page, locale_of, render
+from payclear.http.html import error_page, locale_of, render, see_other
 from payclear.i18n.locales import Locale
 from payclear.identity.domain import StaffRole, allows
 from payclear.identity.sessions import StaffPrincipal, staff_of_session
@@ -99,6 +99,4 @@ def _signed_in(runtime: Runtime) -> StaffPrincipal | None:
 def _to_login() -> Response:
     if request.method not in _SAFE_METHODS:
         return error_page(401, locale=console_locale())
-    response = redirect(f"/console/login?next={quote(request.path)}", code=303)
-    response.headers["Cache-Control"] = "no-store"
-    return response  # type: ignore[return-value]
+    return see_other(f"/console/login?next={quote(request.path)}")

@@ -47,9 +47,14 @@ def mount(app: Flask, modules: Iterable[ConsolePages] = ()) -> None:
     app.context_processor(_frame_context)
 
 
+def is_guarded(blueprint: object) -> bool:
+    """Whether every address of a blueprint lies behind the staff session; what is no blueprint is not."""
+    return bool(getattr(blueprint, _GUARDED, False))
+
+
 def _guard(blueprint: Blueprint) -> None:
     # Blueprints are module-level; several applications of one process (tests) share the guard.
-    if getattr(blueprint, _GUARDED, False):
+    if is_guarded(blueprint):
         return
     blueprint.before_request(require_staff(StaffRole.VIEWER))
     answer_errors_with_pages(blueprint, locale=console_locale)

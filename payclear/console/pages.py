@@ -3,12 +3,12 @@
 import re
 from typing import Final
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, request
 
 from payclear.console import queries
 from payclear.console.frame import console_locale, console_page, cookie_name, is_https
 from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
-from payclear.http.html import answer_errors_with_pages
+from payclear.http.html import answer_errors_with_pages, see_other
 from payclear.http.rate_limits import Limit, TooManyRequests, require_rate
 from payclear.identity.domain import normal_login
 from payclear.identity.sessions import LoginFailed, NewSession, log_in, log_out
@@ -64,10 +64,10 @@ def sign_out() -> Response:
     with runtime.database.begin() as uow:
         log_out(uow, request.cookies.get(cookie_name(runtime), ""))
         uow.commit()
-    response = redirect("/console/login", code=303)
+    response = see_other("/console/login")
     response.delete_cookie(cookie_name(runtime), path="/", secure=is_https(runtime), httponly=True)
     response.headers["Clear-Site-Data"] = '"cache"'
-    return response  # type: ignore[return-value]
+    return response
 
 
 @blueprint.get("/")
@@ -94,7 +94,7 @@ def orders() -> Response:
             below = parse_public_id("ord", before) if before else None
             rows = queries.list_orders(uow, below=below, limit=PAGE_ROWS + 1)
     if sought and len(rows) == 1:
-        return redirect(f"/console/orders/{rows[0].order_ref}", code=303)  # type: ignore[return-value]
+        return see_other(f"/console/orders/{rows[0].order_ref}")
     more = public_id("ord", rows[PAGE_ROWS - 1].id) if len(rows) > PAGE_ROWS else ""
     return console_page(
         "console/orders.html", rows=rows[:PAGE_ROWS], sought=sought, more=more, is_first=not before
@@ -126,10 +126,8 @@ def doubt() -> Response:
 
 
 def _names(runtime: Runtime) -> dict[str, str]:
-    is_english = console_locale() == "en"
-    return {
-        line.code: line.account.name_en if is_english else line.account.name_vi for line in runtime.providers
-    }
+    locale = console_locale()
+    return {line.code: line.account.name_in(locale) for line in runtime.providers}
 
 
 def _login_page(runtime: Runtime, *, problem: str = "", status: int = 200) -> Response:
@@ -166,7 +164,7 @@ def _limit_logins(runtime: Runtime, login: str) -> None:
 
 
 def _signed_in(runtime: Runtime, session: NewSession) -> Response:
-    response = redirect(_next(request.form.get("next", "")), code=303)
+    response = see_other(_next(request.form.get("next", "")))
     response.set_cookie(
         cookie_name(runtime),
         session.token,
@@ -176,7 +174,7 @@ def _signed_in(runtime: Runtime, session: NewSession) -> Response:
         samesite="Strict",
     )
     response.delete_cookie(FORM_COOKIE, path="/console/login")
-    return response  # type: ignore[return-value]
+    return response
 
 
 def _next(asked: str) -> str:

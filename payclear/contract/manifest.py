@@ -29,17 +29,11 @@ class Manifest:
     certified: bool
     capabilities: frozenset[Capability]
     callback_methods: tuple[str, ...]
-    callback_headers: tuple[
-        str, ...
-    ]  # lower case; the headers that the signature needs, kept with the callback
     required_options: tuple[str, ...]
     required_secrets: tuple[str, ...]
     amount_min: int
     amount_max: int
     confirm_by_query: bool
-    create_repeats_safely: (
-        bool  # the same reference again is the same payment, so a cut-off call may be made again
-    )
     open_points: tuple[str, ...]
     checkout_calls: bool = True  # False: the pay address or QR text is made here, no call leaves us
     answers_signed: bool = True  # False: answers to status queries carry no signature
@@ -48,10 +42,12 @@ class Manifest:
     callback_on: tuple[str, ...] = ("paid", "refused")  # what the provider calls back about
     callback_names_merchant: bool = True
     callback_uncovered: tuple[str, ...] = ()  # fields of a callback that its checksum leaves open
-    statement_parts: tuple[str, ...] = (
-        "status",
-        "trailer",
-    )  # what a settlement file states besides its lines
+    # What a settlement file states besides its lines.
+    statement_parts: tuple[str, ...] = ("status", "trailer")
+    # Lower case; the headers that the signature needs, kept with the callback.
+    callback_headers: tuple[str, ...] = ()
+    # The same reference again is the same payment, so a cut-off call may be made again.
+    create_repeats_safely: bool = False
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -21,6 +21,10 @@ class Account:
     options: Mapping[str, str | int | bool]
     secrets: Mapping[str, Secret]
 
+    def name_in(self, locale: str) -> str:
+        """The provider's name on pages of a language."""
+        return self.name_en if locale == "en" else self.name_vi
+
     def option(self, name: str) -> str:
         """Return a required option as text; raises KeyError, which start-up turns into a plain sentence."""
         return str(self.options[name])
@@ -140,9 +144,9 @@ class InboundRequest:
 
     method: str
     path: str
-    query_string: bytes
-    headers: Mapping[str, str]
-    body: bytes
+    query_string: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     received_at: datetime
 
 

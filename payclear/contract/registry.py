@@ -41,6 +41,11 @@ class ProviderRegistry:
     def __contains__(self, code: str) -> bool:
         return code in self._lines
 
+    def name_of(self, code: str, locale: str) -> str:
+        """The name of an account on pages of a language; the code itself when the account is no longer configured."""
+        line = self._lines.get(code)
+        return line.account.name_in(locale) if line else code
+
     def get(self, code: str) -> ProviderLine:
         """Return the line of an account; raises UnknownProviderAccount."""
         try:

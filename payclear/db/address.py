@@ -10,11 +10,18 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import make_url
+
 from payclear.db.embedded import APP_ROLE, OWNER_ROLE, EmbeddedServer
+from payclear.kernel.problems import OperatorProblem
 from payclear.kernel.settings import Settings
 
 URL_VARIABLE = "PAYCLEAR_DATABASE_URL"
 OWNER_URL_VARIABLE = "PAYCLEAR_DATABASE_OWNER_URL"
+
+
+class OwnerMissing(OperatorProblem):
+    """Migrations of a production without a role of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +32,13 @@ class DatabaseAddress:
     owner_url: str
 
     def tell(self, environ: MutableMapping[str, str]) -> None:
-        """Let child processes find the same database."""
+        """Let child processes find the same database, in place of whatever named it before."""
+        for variable in (URL_VARIABLE, OWNER_URL_VARIABLE):
+            environ.pop(f"{variable}_FILE", None)
+            environ.pop(variable, None)
         environ[URL_VARIABLE] = self.url
-        environ[OWNER_URL_VARIABLE] = self.owner_url
+        if self.owner_url != self.url:
+            environ[OWNER_URL_VARIABLE] = self.owner_url
 
 
 def configured(settings: Settings) -> DatabaseAddress | None:
@@ -36,6 +47,19 @@ def configured(settings: Settings) -> DatabaseAddress | None:
     if not url:
         return None
     return DatabaseAddress(with_driver(url), with_driver(settings.database.owner_url.reveal() or url))
+
+
+def require_owner(settings: Settings) -> None:
+    """Refuse to migrate a production as the application role: what it owns it could change. Raises OwnerMissing."""
+    if not settings.is_production:
+        return
+    address = configured(settings)
+    if address is None or not settings.database.owner_url:
+        raise OwnerMissing(
+            f"Migrations need a role of their own in production: set {OWNER_URL_VARIABLE}_FILE for this command."
+        )
+    if make_url(address.owner_url).username == make_url(address.url).username:
+        raise OwnerMissing("database.url and database.owner_url must be two roles in production.")
 
 
 def of_embedded(server: EmbeddedServer) -> DatabaseAddress:

@@ -28,6 +28,7 @@ from psycopg import sql
 from payclear.db.private_place import (
     make_folder,
     make_state_folder,
+    open_lock,
     own_place,
     reachable,
     run_as,
@@ -232,7 +233,7 @@ class EmbeddedServer:
         make_folder(self.socket_folder, 0o700, self._user)
 
     def _take_lock(self) -> bool:
-        lock = open(self.place / "lock", "a", encoding="ascii")  # noqa: SIM115 - held while we run
+        lock = open_lock(self.place / "lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

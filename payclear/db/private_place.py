@@ -6,16 +6,20 @@ may write, and never changes the owner or the mode of a folder it did not make.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pwd
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from payclear.kernel.problems import OperatorProblem
 
 UNPRIVILEGED = "nobody"
+_LOCK_TEXT = re.compile(rb"[0-9]{0,10}\n?")
 
 
 class PlaceRefused(OperatorProblem):
@@ -94,6 +98,25 @@ def _check_folder(folder: Path, owner: RunAs | None) -> None:
         )
     if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PlaceRefused(f"Others may write to {folder}: it is not safe to keep a database there.")
+
+
+def open_lock(path: Path) -> IO[str]:
+    """Open a lock file of ours for reading and writing, made with mode 0600 when it is not there.
+
+    Follows no link and changes nothing that is there. Raises PlaceRefused for anything but a plain file of our
+    own that holds a process number or nothing.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise PlaceRefused(f"The lock {path} cannot be opened: {reason}.") from error
+    about = os.fstat(handle)
+    is_plain = stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_uid == os.geteuid()
+    if not is_plain or _LOCK_TEXT.fullmatch(os.pread(handle, 100, 0)) is None:
+        os.close(handle)
+        raise PlaceRefused(f"{path} is in the way: it is not a lock that payclear made.")
+    return os.fdopen(handle, "r+", encoding="ascii")
 
 
 def make_state_folder(folder: Path) -> None:

@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-import psycopg
 from flask import Flask, Response, request
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from payclear.http.context import language, request_id
 from payclear.http.html import error_page, locale_of
 from payclear.http.schemas import FieldProblem, InvalidRequest
-from payclear.http.statuses import STATUS_OF
+from payclear.http.statuses import STATUS_OF, is_database_away
 from payclear.i18n.texts import has_text, translate
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.runtime import current
@@ -76,8 +73,7 @@ def problem_of(error: BaseException) -> Problem:
         return _refusal(error)
     if isinstance(error, HTTPException):
         return _http_refusal(error)
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, psycopg.OperationalError | PoolExhausted):
+    if is_database_away(error):
         return Problem(status=503, code="unavailable", headers={"Retry-After": "2"})
     return Problem(status=500, code="internal")
 

@@ -6,14 +6,14 @@ It must never show a traceback, a code of ours or what was sent.
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Flask, Response, g, make_response, render_template, request
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
@@ -32,8 +32,12 @@ _ERROR_STATUSES: Final = (400, 401, 403, 404, 405, 409, 410, 413, 422, 429, 500,
 
 
 def locale_of(default: str = "vi") -> Locale:
-    """The language of this request: `lang` in the address or the form, else `default`, else Vietnamese."""
-    asked = request.args.get("lang") or (request.form.get("lang") if request.form else None) or default
+    """The language of this request: `lang` in the address or in a form already read, else `default`, else Vietnamese.
+
+    It never reads the body: an error page must not trip over what was sent.
+    """
+    read: Mapping[str, str] = request.__dict__.get("form") or {}
+    asked = request.args.get("lang") or read.get("lang") or default
     return "en" if asked == "en" else "vi"
 
 
@@ -46,6 +50,13 @@ def render(template: str, *, locale: Locale, status: int = 200, **context: Any) 
     body = render_template(template, **_tools(locale), **context)
     response = make_response(body, status)
     response.headers["Content-Language"] = locale
+    return response
+
+
+def see_other(target: str) -> Response:
+    """Lead the browser to another page; the answer is kept nowhere."""
+    response: Response = redirect(target, code=303)  # type: ignore[assignment]
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -126,4 +137,6 @@ def _in_language(locale: Locale) -> str:
     """This page's own address in another language; other parameters stay."""
     kept: MultiDict[str, str] = MultiDict(request.args)
     kept["lang"] = locale
-    return f"{request.path}?{urlencode(list(kept.items(multi=True)))}"
+    # Two slashes, or a slash and a backslash, would name another host.
+    path = "/" + quote(request.path.lstrip("/"))
+    return f"{path}?{urlencode(list(kept.items(multi=True)))}"

@@ -11,10 +11,10 @@ from functools import wraps
 from typing import Any, Final
 
 from flask import Response, current_app, g, request
-from werkzeug.exceptions import BadRequest
 
 from payclear.db.uow import UnitOfWork
 from payclear.http.auth import Caller, require_caller
+from payclear.http.bodies import read_body
 from payclear.http.idempotency import HEADER, Answer, KeyedRequest, answer_once, fingerprint_of, key_of
 from payclear.http.json_body import parse_json
 from payclear.http.schemas import Choice, FieldProblem, InvalidRequest, StrictSchema, load
@@ -128,7 +128,7 @@ def operation(
 
 def _serve(described: Operation, act: Act, path: Mapping[str, str]) -> Response:
     # A slow sender must not hold a connection of the database: the body is here before the unit begins.
-    raw = _read() if described.writes else b""
+    raw = read_body(BODY_BYTES_MAX) if described.writes else b""
     runtime = current()
     authenticate = current_app.extensions[AUTHENTICATE]
 
@@ -152,14 +152,6 @@ def _serve(described: Operation, act: Act, path: Mapping[str, str]) -> Response:
         )
 
     return _response(in_unit(runtime.database, unit))
-
-
-def _read() -> bytes:
-    request.max_content_length = BODY_BYTES_MAX
-    try:
-        return request.get_data(cache=False)
-    except OSError as error:  # the sender went away half-way
-        raise BadRequest from error
 
 
 def _json(described: Operation, raw: bytes) -> Any:

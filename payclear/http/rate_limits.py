@@ -10,9 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from flask import Flask
+from flask import Flask, current_app, request
 
 from payclear.kernel.errors import ErrorCategory, PayclearError
+from payclear.runtime import current
 
 _KEYS_MAX: Final = 20_000
 
@@ -59,6 +60,12 @@ def require_rate(app: Flask, limit: Limit, key: str, *, now_s: float) -> None:
     retry_after_s = _take(app, limit, key, now_s)
     if retry_after_s:
         raise TooManyRequests("too many requests", limit=limit.name, retry_after_s=retry_after_s)
+
+
+def limit_visitors(limit: Limit, key: str | None = None) -> None:
+    """Take one token for the address this request comes from, or for `key`; raises TooManyRequests."""
+    of_whom = (request.remote_addr or "") if key is None else key
+    require_rate(current_app, limit, of_whom, now_s=current().clock.monotonic())
 
 
 def is_allowed(app: Flask, limit: Limit, key: str, *, now_s: float) -> bool:

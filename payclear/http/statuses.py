@@ -24,6 +24,6 @@ STATUS_OF = {
 
 
 def is_database_away(error: BaseException) -> bool:
-    """Whether a failure is the database's absence or overload: trying again later may work."""
+    """Whether a failure is the database's absence, overload or a collision: trying again later may work."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, OperationalError | PoolExhausted)

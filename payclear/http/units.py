@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from payclear.db.uow import Database, UnitOfWork
+from payclear.http.statuses import is_database_away
 from payclear.kernel.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ def in_unit(database: Database, work: Callable[[UnitOfWork], Result]) -> Result:
             return _once(database, work, stage)
         except (psycopg.Error, DBAPIError, PoolExhausted) as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
-            if not _is_outage(cause):
+            if not is_database_away(error):  # a broken constraint or statement is our mistake
                 raise
             if last or not stage.may_repeat(cause):
                 raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
@@ -62,8 +63,3 @@ def _once(database: Database, work: Callable[[UnitOfWork], Result], stage: _Stag
         stage.is_committing = True
         uow.commit()
         return result
-
-
-def _is_outage(cause: BaseException | None) -> bool:
-    """Whether the database failed us, rather than we it: a broken constraint or statement is our mistake."""
-    return isinstance(cause, (*_COLLISIONS, psycopg.OperationalError, PoolExhausted))

@@ -20,7 +20,8 @@ RETURN_URL_CHARACTERS_MAX: Final = 1000
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _PORTAL_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PLAIN_URL = re.compile(r"https?://[!-~]+")
-_DOT_SEGMENT = re.compile(r"(^|/)(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+# What some server behind the address may take for a way out of its path.
+_WAY_OUT = re.compile(r"(^|/)(\.|%2e){1,2}(;|%3b|/|$)|%2f|%5c|%00", re.IGNORECASE)
 _LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -120,7 +121,7 @@ def is_return_url_allowed(url: str, prefixes: Iterable[str]) -> bool:
     """Whether a citizen may be sent to `url`: same scheme, host and port as a prefix, below its path.
 
     Refused whatever the prefix: other schemes, http except on loopback, user names, backslashes, control
-    characters, spaces, non-ASCII, fragments, dot segments also when encoded.
+    characters, spaces, non-ASCII, fragments, dot segments also when encoded or with parameters, encoded slashes.
     """
     parts = _split(url)
     return parts is not None and any(_lies_below(parts, _split(prefix)) for prefix in prefixes)
@@ -138,7 +139,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
         return None
-    return None if _DOT_SEGMENT.search(parts.path) else parts
+    return None if _WAY_OUT.search(parts.path) else parts
 
 
 def _lies_below(parts: SplitResult, prefix: SplitResult | None) -> bool:

@@ -1,6 +1,6 @@
 """Every statement of identity: portals, keys, staff, sessions. Called by its `service` and `sessions`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -29,7 +29,7 @@ class KeyRow:
     portal_code: str
     portal_state: str
     return_url_prefixes: list[str]
-    secret_hash: bytes
+    secret_hash: bytes = field(repr=False)
     scopes: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -42,7 +42,7 @@ class StaffRow:
     id: UUID
     login: str
     display_name: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     roles: list[str]
     state: str
 
@@ -56,7 +56,7 @@ class SessionRow:
     display_name: str
     roles: list[str]
     staff_state: str
-    csrf_token: str
+    csrf_token: str = field(repr=False)
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime

@@ -5,7 +5,7 @@ Only a key's SHA-256 is stored; a revoked key stops working within a second on e
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -99,7 +99,7 @@ class IssuedKey:
     """A new key; `full_text` is shown once and never stored."""
 
     key_id: str
-    full_text: str
+    full_text: str = field(repr=False)
 
 
 class _KnownKeys:

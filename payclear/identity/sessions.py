@@ -6,7 +6,7 @@ by its answer nor by its time, nor hold a transaction open while a password is h
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -51,14 +51,14 @@ class StaffPrincipal:
     login: str
     display_name: str
     roles: frozenset[str]
-    csrf_token: str
+    csrf_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
     """A session just opened; `token` goes into the cookie and is kept nowhere else."""
 
-    token: str
+    token: str = field(repr=False)
     staff: StaffPrincipal
 
 

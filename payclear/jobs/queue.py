@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from procrastinate import App, RetryStrategy, SyncPsycopgConnector
+from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 
 from payclear.db.uow import UnitOfWork
@@ -24,12 +24,13 @@ _IS_QUEUED = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND stat
 
 
 def job(
-    name: str, *, queue: str = "default", tries: int = 8, wait_s: int = 5
+    name: str, *, queue: str = "default"
 ) -> Callable[[Callable[..., str | None]], Callable[..., str | None]]:
     """Declare a job. It may return a line that says what it did; each run leaves a record.
 
-    A job takes no open transaction with it: it opens its own units of work. A failure is recorded, logged and
-    retried `tries` times with growing pauses.
+    A job takes no open transaction with it: it opens its own units of work. A failure is recorded and logged, and the
+    run is over: what is due is written in tables, and the clock starts the next run. A retry of the same row by the
+    queue would meet the successor that already waits under its lock.
     """
 
     def declare(function: Callable[..., str | None]) -> Callable[..., str | None]:
@@ -46,8 +47,7 @@ def job(
             records.finish(runtime.database, run_id, outcome="done", detail=detail or "")
             return detail
 
-        retry = RetryStrategy(max_attempts=tries, exponential_wait=wait_s)
-        app.task(name=name, queue=queue, retry=retry)(recorded)
+        app.task(name=name, queue=queue)(recorded)
         return recorded
 
     return declare

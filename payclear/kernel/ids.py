@@ -20,6 +20,7 @@ _LOWER = CROCKFORD.lower()
 _LOWER_VALUES = {character: value for value, character in enumerate(_LOWER)}
 _PREFIX = re.compile(r"[a-z]{2,8}")
 _PUBLIC_BODY = re.compile(f"[0-7][{_LOWER}]{{25}}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _ORDER_REF = re.compile(f"PC[{CROCKFORD}]{{10}}[0-9A-Z]")
 _ORDER_REF_ANYWHERE = re.compile(f"(?=(PC[{CROCKFORD}]{{10}}[0-9A-Z]))")
 _ATTEMPT_REF = re.compile(r"([0-9A-Z]{13})([0-9]{2})")
@@ -74,8 +75,14 @@ def parse_public_id(prefix: str, text: str) -> UUID:
 
 def new_order_ref() -> str:
     """A fresh order reference: `PC`, 10 random Crockford characters, 1 check character (MOD 37,36)."""
-    body = "PC" + "".join(secrets.choice(CROCKFORD) for _ in range(10))
+    body = "PC" + random_letters(10)
     return body + mod37_36_check(body)
+
+
+def random_letters(count: int) -> str:
+    """`count` capital Crockford characters with five random bits each, from one call of the random source."""
+    number = secrets.randbits(5 * count)
+    return "".join(CROCKFORD[number >> shift & 31] for shift in range(0, 5 * count, 5))
 
 
 def is_order_ref(text: str) -> bool:
@@ -118,6 +125,11 @@ def split_attempt_ref(text: str) -> tuple[str, int] | None:
 def new_token() -> str:
     """An unguessable token for a link: 192 random bits in 32 URL-safe characters."""
     return secrets.token_urlsafe(24)
+
+
+def is_token(text: str) -> bool:
+    """Whether the text could be a token of a link; what could not is not looked up."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def sha256_hex(data: bytes) -> str:

@@ -58,17 +58,20 @@ def judge(settings: Settings) -> list[str]:
 def _seal_keys(settings: Settings) -> Iterator[str]:
     security = settings.security
     for key_id, key in security.seal_keys.items():
-        if not _is_key(key.reveal()):
+        raw = _key_bytes(key.reveal())
+        if len(raw) != 32:
             yield f"security.seal_keys: {key_id} is not base64 of 32 bytes."
+        elif settings.is_production and len(set(raw)) == 1:
+            yield f"security.seal_keys: {key_id} is one byte repeated; production refuses it."
     if security.seal_keys and security.seal_active and security.seal_active not in security.seal_keys:
         yield f"security.seal_active names {security.seal_active}, which is not among security.seal_keys."
 
 
-def _is_key(text: str) -> bool:
+def _key_bytes(text: str) -> bytes:
     try:
-        return len(base64.b64decode(text, validate=True)) == 32
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return False
+        return b""
 
 
 def _accounts(settings: Settings) -> Iterator[str]:
@@ -84,6 +87,8 @@ def _accounts(settings: Settings) -> Iterator[str]:
 def _production(settings: Settings) -> Iterator[str]:
     if settings.web.debug:
         yield "web.debug must be false in production."
+    if settings.logging.level == "DEBUG":
+        yield "logging.level must not be DEBUG in production: it writes down too much."
     if settings.database.synchronous_commit not in DURABLE:
         yield (
             "database.synchronous_commit must be on (or remote_apply) in production: "
@@ -104,6 +109,18 @@ def _production(settings: Settings) -> Iterator[str]:
             yield f"The provider account {code} is a demonstration account; production refuses it."
     for name, secret in all_secrets(settings):
         yield from _production_secret(settings, name, secret)
+    yield from _repeated_secrets(settings)
+
+
+def _repeated_secrets(settings: Settings) -> Iterator[str]:
+    """One secret for one purpose: the leak of one must not open another."""
+    known: dict[str, str] = {}
+    for name, secret in all_secrets(settings):
+        if not secret or name.partition(".")[0] != "security":
+            continue
+        first = known.setdefault(secret.reveal(), name)
+        if first != name:
+            yield f"{name} is the same as {first}: production wants a secret of its own for each."
 
 
 def _production_secret(settings: Settings, name: str, secret: Secret) -> Iterator[str]:

@@ -17,6 +17,7 @@ from payclear.kernel.secret import Secret
 ENVIRONMENTS: Final = ("development", "test", "production")
 TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 HTTP_URL: Final = re.compile(r"https?://[^\s/?#]+(/[^\s]*)?")
+RAW_PUBLIC_KEY: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 ACCOUNT_CODE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -77,7 +78,9 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    concurrency: int = setting("jobs one worker process runs at once", minimum=1, maximum=64)
+    concurrency: int = setting(
+        "jobs one worker process runs at once, and as many status queries beside them", minimum=1, maximum=64
+    )
     dead_after_s: int = setting(
         "seconds without a heartbeat after which a worker's jobs go to others", minimum=3, maximum=600
     )
@@ -108,6 +111,10 @@ class SecuritySettings:
     )
     seal_active: str = setting("id of the seal key that new data is wrapped with", required=True)
     audit_signing_key: Secret = setting("Ed25519 private key (PEM) for audit checkpoints", required=True)
+    audit_previous_keys: tuple[str, ...] = setting(
+        "public keys of earlier audit signing keys, base64 of 32 bytes each; their checkpoints stay valid",
+        pattern=RAW_PUBLIC_KEY,
+    )
 
 
 @dataclass(frozen=True, slots=True)

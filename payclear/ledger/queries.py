@@ -20,6 +20,8 @@ FROM entry, unnest(%(accounts)s::text[], %(sides)s::text[], %(amounts)s::bigint[
      WITH ORDINALITY AS leg (account, side, amount, currency, beneficiary, line_no)
 """
 
+IS_BOOKED = "SELECT 1 FROM journal_entry WHERE natural_key = %s"
+
 # Balance of every account and provider account; debit minus credit for assets, the reverse for liabilities.
 TRIAL_BALANCE = """
 SELECT p.account_code, a.kind, p.provider_account, p.currency,

@@ -51,6 +51,11 @@ def book(uow: UnitOfWork, entry: Entry) -> UUID | None:
     return entry_id if written else None
 
 
+def is_booked(uow: UnitOfWork, natural_key: str) -> bool:
+    """Whether a fact is in the books already."""
+    return uow.run(queries.IS_BOOKED, (natural_key,)).fetchone() is not None
+
+
 def trial_balance(uow: UnitOfWork) -> list[Balance]:
     """Every balance; the debits and the credits of each currency are equal."""
     return uow.rows(Balance, queries.TRIAL_BALANCE)

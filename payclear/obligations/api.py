@@ -48,7 +48,8 @@ _EXAMPLE = {
 @operation(
     summary="Register an obligation",
     about="Registers what one document asks of one person. The same document with the same contents is the "
-    "same obligation: it is answered with 200. Other contents for a registered document are a conflict.",
+    "same obligation: it is answered with 200. Other contents for a registered document are a conflict, and so "
+    "is a document that another portal registered.",
     tag="Obligations",
     scope=Scope.OBLIGATIONS_WRITE,
     writes=True,
@@ -64,6 +65,7 @@ _EXAMPLE = {
         InvalidDecision,
         InvalidInput,
         DocumentAlreadyRegistered,
+        RateNotInForce,
     ),
     example=_EXAMPLE,
 )

@@ -1,6 +1,6 @@
 """What portals send and get about obligations, for `obligations.api` only; it never reads the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Any, Final
 
@@ -49,8 +49,8 @@ class ObligationRequest:
 
     agency_code: str
     document: DossierDocument | FineDocument
-    obligor_name: str
-    obligor_id_no: str | None
+    obligor_name: str = field(repr=False)
+    obligor_id_no: str | None = field(repr=False)
     lines: tuple[Line, ...]
 
 

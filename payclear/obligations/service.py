@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from payclear.kernel.money import Money, sum_money
 from payclear.obligations import queries
 from payclear.obligations.domain import (
     OBLIGATION_STATES,
+    InvalidDecision,
     Line,
     LineType,
     ObligationKind,
@@ -40,7 +41,7 @@ class ObligationNotFound(NotFound):
 
 
 class DocumentAlreadyRegistered(Conflict):
-    """The document is registered with other contents."""
+    """The document is registered by another portal, or with other contents."""
 
     code = "document_already_registered"
 
@@ -74,8 +75,8 @@ class RegisterObligation:
     portal_code: str
     agency_code: str
     document: DossierDocument | FineDocument
-    obligor_name: str
-    obligor_id_no: str | None
+    obligor_name: str = field(repr=False)
+    obligor_id_no: str | None = field(repr=False)
     lines: tuple[Line, ...]
 
     @property
@@ -243,6 +244,8 @@ def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:
             raise InvalidInput("a dossier fee has no line of a fine", field="lines")
         check_procedure_code(document.procedure_code)
         result = check_dossier_code(document.dossier_code), document.filed_on
+    if isinstance(document, FineDocument) and document.served_on > today:
+        raise InvalidDecision("a decision can not be served in the future", field="document.served_on")
     if result[1] > today:
         raise InvalidInput("the document's date lies in the future", field="document")
     require_accounts(uow, accounts, today)
@@ -258,7 +261,9 @@ def _registered_before(
         return None
     existing = _with_lines(uow, rows)[0]
     if existing.portal_code != command.portal_code or not _says_the_same(existing, command):
-        raise DocumentAlreadyRegistered("this document is registered with other contents")
+        raise DocumentAlreadyRegistered(
+            "this document is registered by another portal or with other contents"
+        )
     return existing
 
 

@@ -25,7 +25,10 @@ APPEND_ONLY = (
 
 
 def append_only_check(check_id: str, title: str, tables: Sequence[str]) -> Check:
-    """The check that tables which never change have both guards, and that the application role may only add to them."""
+    """The check that tables which never change have both guards, and that whoever works may only add to them.
+
+    Who works is the application role, and the role that asks: neither may change these tables, own them or be superuser.
+    """
     names = ", ".join(f"('{name}')" for name in tables)
     return Check(
         id=check_id,
@@ -36,9 +39,16 @@ def append_only_check(check_id: str, title: str, tables: Sequence[str]) -> Check
         WHERE (SELECT count(*) FROM pg_trigger g
                WHERE g.tgrelid = t.name::regclass AND g.tgfoid = 'refuse_change'::regproc AND g.tgenabled = 'O') < 2
         UNION ALL
-        SELECT t.name, 'application role holds ' || right_held
-        FROM (VALUES {names}) AS t (name), (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (right_held)
-        WHERE has_table_privilege('payclear_app', t.name, r.right_held)
+        SELECT t.name, w.who || ' holds ' || right_held
+        FROM (VALUES {names}) AS t (name), (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (right_held),
+             (SELECT 'payclear_app'::name UNION SELECT current_user) AS w (who)
+        WHERE has_table_privilege(w.who, t.name, r.right_held)
+        UNION ALL
+        SELECT t.name, current_user || ' owns it, or may act as its owner'
+        FROM (VALUES {names}) AS t (name) JOIN pg_class c ON c.oid = t.name::regclass
+        WHERE pg_has_role(current_user, c.relowner, 'MEMBER')
+        UNION ALL
+        SELECT rolname::text, 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
         """,
     )
 
@@ -89,6 +99,13 @@ LEDGER_CHECKS = (
         WHERE state IN ('succeeded', 'surplus') AND provider_ref IS NOT NULL
         GROUP BY provider_account, provider_ref HAVING count(*) > 1
         UNION ALL
+        SELECT a.provider_account, a.attempt_ref || ' carries ' || a.provider_ref || ', booked under another', 1
+        FROM payment_attempt a WHERE a.state IN ('succeeded', 'surplus') AND a.provider_ref IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM journal_entry e
+                          WHERE e.natural_key = 'money-in:' || a.provider_account || ':' || a.provider_ref
+                            AND e.attempt_id = a.id)
+          AND EXISTS (SELECT 1 FROM journal_entry e WHERE e.attempt_id = a.id)
+        UNION ALL
         SELECT provider_account, natural_key, count(*) FROM journal_entry
         GROUP BY provider_account, natural_key HAVING count(*) > 1
         """,
@@ -98,9 +115,12 @@ LEDGER_CHECKS = (
         title="An attempt brought money in if and only if the ledger shows that amount; an order is paid by exactly one",
         sql="""
         WITH booked AS (
+            -- A second payment of the same attempt lies in suspense under its own reference: it is not the attempt's money.
             SELECT e.attempt_id, e.template, sum(p.amount) AS amount FROM journal_entry e
+            JOIN payment_attempt a ON a.id = e.attempt_id
             JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable' AND p.side = 'D'
-            WHERE e.attempt_id IS NOT NULL AND e.template IN ('payment_captured', 'payment_suspended')
+            WHERE e.template IN ('payment_captured', 'payment_suspended')
+              AND e.natural_key = 'money-in:' || a.provider_account || ':' || coalesce(a.provider_ref, a.attempt_ref)
             GROUP BY e.attempt_id, e.template
         )
         SELECT coalesce(a.attempt_ref, b.attempt_id::text) AS attempt, a.state, b.template, b.amount
@@ -189,7 +209,7 @@ EVENT_CHECKS = (
         title="Every event has one delivery per subscribed endpoint, written in the event's own transaction",
         sql="""
         SELECT e.id::text AS event, w.id::text AS endpoint, 'no delivery' AS fault
-        FROM event e JOIN webhook_endpoint w ON w.portal_code = e.portal_code AND e.type = ANY(w.event_types) AND w.created_at < e.occurred_at
+        FROM event e JOIN webhook_endpoint w ON w.portal_code = e.portal_code AND e.type = ANY(w.event_types) AND w.created_at < e.occurred_at - interval '1 minute'
         WHERE NOT EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.event_id = e.id AND d.endpoint_id = w.id)
         UNION ALL
         SELECT e.id::text, d.endpoint_id::text, 'delivery of another transaction'
@@ -262,7 +282,8 @@ INBOX_CHECKS = (
         title="A repeated callback did nothing after the first",
         sql="""
         SELECT e.attempt_id::text AS attempt, count(*) AS times FROM payment_evidence e
-        WHERE e.effect IN ('captured', 'suspended') GROUP BY e.attempt_id HAVING count(*) > 1
+        WHERE e.effect IN ('captured', 'suspended')
+        GROUP BY e.attempt_id, coalesce(e.provider_ref, '') HAVING count(*) > 1
         UNION ALL
         SELECT provider_account || ' ' || dedupe_key, count(*) FROM inbound_callback
         GROUP BY provider_account, dedupe_key HAVING count(*) > 1

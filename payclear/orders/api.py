@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from flask import Blueprint
 
+from payclear.catalogue.service import RateNotInForce
 from payclear.http.operations import Call, Reply, operation
 from payclear.identity.domain import Scope, is_return_url_allowed
 from payclear.kernel.ids import is_order_ref
@@ -60,6 +61,7 @@ _EXAMPLE = {
         MixedCurrencies,
         ReturnUrlNotAllowed,
         InvalidAmount,
+        RateNotInForce,
     ),
     example=_EXAMPLE,
 )

@@ -13,14 +13,12 @@ from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import attempt_ref, new_uuid
 from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders import queries
-from payclear.orders.domain import ATTEMPT_STATES, AttemptState, OrderState, next_query_at
+from payclear.orders.domain import ATTEMPT_STATES, HOLDS_MONEY, AttemptState, OrderState, next_query_at
 from payclear.orders.errors import AmountOutOfBounds, AttemptInProgress, OrderNotPayable, TooManyAttempts
 from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import attempts_of, close_unpaid, lock_order
 
 LAST_CALL = timedelta(minutes=1)
-# Money that waits for a decision must not be paid a second time either.
-_HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
 
 
 def open_attempt(
@@ -36,7 +34,8 @@ def open_attempt(
             "the order is closed or past its time", order_ref=order.order_ref, state=order.state
         )
     attempts = attempts_of(uow, order_id)
-    if any(attempt.is_live or attempt.state in _HOLDS_MONEY for attempt in attempts):
+    # Money that waits for a decision must not be paid a second time either.
+    if any(attempt.is_live or attempt.state in HOLDS_MONEY for attempt in attempts):
         raise AttemptInProgress("a payment is being confirmed", order_ref=order.order_ref)
     if len(attempts) >= settings.attempts_max:
         raise TooManyAttempts("no further try", order_ref=order.order_ref)
@@ -67,12 +66,6 @@ def open_attempt(
 def get_attempt(uow: UnitOfWork, attempt_id: UUID) -> AttemptView:
     """Return one attempt."""
     return uow.rows(AttemptView, queries.ATTEMPT, (attempt_id,))[0]
-
-
-def find_attempt_id(uow: UnitOfWork, *, provider_account: str, reference: str) -> UUID | None:
-    """The attempt that a provider account knows under a reference of ours, if there is one."""
-    row = uow.run(queries.ATTEMPT_ID_BY_REF, (provider_account, reference)).fetchone()
-    return row[0] if row else None
 
 
 def checkout_request(

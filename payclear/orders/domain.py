@@ -33,6 +33,7 @@ class AttemptState(StrEnum):
 
 
 LIVE_STATES = frozenset({AttemptState.CREATED, AttemptState.SENT, AttemptState.IN_DOUBT})
+HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
 
 ORDER_STATES = register(
     StateTable(
@@ -144,6 +145,8 @@ class CaseKind(StrEnum):
     LATE_SUCCESS = "late_success"
     DOUBLE_SUCCESS = "double_success"
     REVERSED_AFTER_CAPTURE = "reversed_after_capture"
+    CONTESTED = "contested"
+    REFERENCE_REUSED = "reference_reused"
     UNKNOWN_ATTEMPT = "unknown_attempt"
 
 
@@ -158,6 +161,7 @@ class Standing:
     evidence_rank: int  # rank of the strongest source applied so far, -1 for none
     amount: Money
     merchant_account: str
+    booked_ref: str | None  # the provider's reference under which this attempt's money stands in the books
     attempt_lapsed: bool  # the attempt's time and the grace after it were over when the source was asked
     is_last_try: bool  # the order may have no further attempt
 
@@ -179,8 +183,8 @@ def judge(standing: Standing, evidence: Evidence) -> Verdict:
     """Decide what evidence does to an attempt and its order (DESIGN section 5, rules 2 to 6)."""
     if evidence.source is EvidenceSource.BROWSER_RETURN:
         return Verdict(effect=Effect.NOTED)
-    if standing.attempt_state in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
-        return _after_money(evidence)
+    if standing.attempt_state in HOLDS_MONEY:
+        return _after_money(standing, evidence)
     if evidence.outcome is Outcome.CONFIRMED:
         return _confirmed(standing, evidence)
     if evidence.source.rank < standing.evidence_rank:
@@ -192,20 +196,37 @@ def judge(standing: Standing, evidence: Evidence) -> Verdict:
     return _undecided(standing)
 
 
-def _after_money(evidence: Evidence) -> Verdict:
+def _after_money(standing: Standing, evidence: Evidence) -> Verdict:
     if evidence.outcome is Outcome.CONFIRMED:
-        return Verdict(effect=Effect.REPEATED)
+        return _confirmed_again(standing, evidence)
     if evidence.outcome is Outcome.REJECTED and evidence.source.rank >= EvidenceSource.STATUS_QUERY.rank:
         # The books stay; a person decides about a capture that the provider now denies.
         return Verdict(effect=Effect.OVERRULED, case=CaseKind.REVERSED_AFTER_CAPTURE)
     return Verdict(effect=Effect.OVERRULED)
 
 
+def _confirmed_again(standing: Standing, evidence: Evidence) -> Verdict:
+    is_another_payment = None not in (evidence.provider_ref, standing.booked_ref) and (
+        evidence.provider_ref != standing.booked_ref
+    )
+    if is_another_payment and has_amount(evidence):
+        return Verdict(effect=Effect.SUSPENDED, case=CaseKind.DOUBLE_SUCCESS, books_suspense=True)
+    if standing.attempt_state is AttemptState.SUCCEEDED and has_amount(evidence):
+        case = mismatch(standing, evidence)
+        if case is not None:
+            return Verdict(effect=Effect.OVERRULED, case=case)
+    return Verdict(effect=Effect.REPEATED)
+
+
 def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
+    asks_again = evidence.source.rank < EvidenceSource.STATUS_QUERY.rank
     if evidence.source.rank < standing.evidence_rank:
-        return Verdict(effect=Effect.OVERRULED, asks_again=True)
-    if evidence.amount is None:
-        return Verdict(effect=Effect.DOUBTED, asks_again=True)
+        # A hint from below makes us ask; when the answer itself is overruled by the statement, a person must look.
+        return Verdict(
+            effect=Effect.OVERRULED, asks_again=asks_again, case=None if asks_again else CaseKind.CONTESTED
+        )
+    if not has_amount(evidence):
+        return Verdict(effect=Effect.DOUBTED, asks_again=asks_again)
     case = mismatch(standing, evidence)
     if case is None and standing.order_has_capture:
         case = CaseKind.DOUBLE_SUCCESS
@@ -216,6 +237,18 @@ def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
             effect=Effect.CAPTURED, attempt_event="confirmed", order_event="paid", books_capture=True
         )
     return Verdict(effect=Effect.SUSPENDED, attempt_event="surplus", case=case, books_suspense=True)
+
+
+def already_booked(standing: Standing) -> Verdict:
+    """What remains of a verdict when the provider's transaction stands in the books before: nothing is booked twice."""
+    if standing.attempt_state in HOLDS_MONEY:
+        return Verdict(effect=Effect.REPEATED)
+    return Verdict(effect=Effect.OVERRULED, case=CaseKind.REFERENCE_REUSED)
+
+
+def has_amount(evidence: Evidence) -> bool:
+    """Whether a confirmation names money: none, or nothing, proves nothing."""
+    return evidence.amount is not None and evidence.amount.is_positive
 
 
 def mismatch(standing: Standing, evidence: Evidence) -> CaseKind | None:

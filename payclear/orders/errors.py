@@ -1,6 +1,6 @@
 """What can go wrong with orders, as stable codes."""
 
-from payclear.kernel.errors import Conflict, ErrorCategory, InvalidInput, NotFound, PayclearError
+from payclear.kernel.errors import Conflict, InvalidInput, NotFound
 
 
 class OrderNotFound(NotFound):
@@ -61,10 +61,3 @@ class AmountOutOfBounds(InvalidInput):
     """The provider does not take this amount."""
 
     code = "amount_out_of_provider_bounds"
-
-
-class EvidenceContradicts(PayclearError):
-    """The provider's transaction was booked for another attempt already; a person must look."""
-
-    code = "evidence_contradicts_books"
-    category = ErrorCategory.CONFLICT

@@ -20,7 +20,9 @@ from payclear.orders import queries
 from payclear.orders.announcements import announce_order
 from payclear.orders.domain import (
     ATTEMPT_STATES,
+    HOLDS_MONEY,
     LAPSE_GRACE,
+    LIVE_STATES,
     ORDER_STATES,
     AttemptState,
     CaseKind,
@@ -28,13 +30,15 @@ from payclear.orders.domain import (
     OrderState,
     Standing,
     Verdict,
+    already_booked,
+    has_amount,
     judge,
 )
-from payclear.orders.errors import EvidenceContradicts
 from payclear.orders.records import AttemptView, OrderRow
-from payclear.orders.service import attempts_of, order_lines, release_obligations
+from payclear.orders.service import attempts_of, obligations_of, order_lines, release_obligations
 
-HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
+QUERIES_AFTER_END_MAX = 24
+
 _PROPOSALS = {
     CaseKind.AMOUNT_MISMATCH: "refund",
     CaseKind.CURRENCY_MISMATCH: "refund",
@@ -42,6 +46,8 @@ _PROPOSALS = {
     CaseKind.LATE_SUCCESS: "refund",
     CaseKind.DOUBLE_SUCCESS: "refund",
     CaseKind.REVERSED_AFTER_CAPTURE: "ask_provider",
+    CaseKind.CONTESTED: "ask_provider",
+    CaseKind.REFERENCE_REUSED: "ask_provider",
     CaseKind.UNKNOWN_ATTEMPT: "ask_provider",
 }
 
@@ -65,7 +71,7 @@ def apply_evidence(
     """Apply one statement about an attempt, under the order's lock.
 
     `asked_at` is when a status query was sent: an answer about the time before the attempt lapsed proves nothing about
-    after it. Raises EvidenceContradicts when the provider's transaction is booked for another attempt.
+    after it.
     """
     orders = uow.rows(OrderRow, queries.LOCK_BY_ATTEMPT, (evidence.attempt_ref, evidence.provider_account))
     if not orders:
@@ -75,13 +81,15 @@ def apply_evidence(
     attempt = next(a for a in attempts if a.attempt_ref == evidence.attempt_ref)
     standing = _standing(order, attempt, attempts, asked_at or uow.now, attempts_max)
     verdict = judge(standing, evidence)
+    if (verdict.books_capture or verdict.books_suspense) and not _book(
+        uow, order, attempt, evidence, verdict
+    ):
+        verdict = already_booked(standing)
     evidence_id = _write(uow, order, attempt, evidence, verdict)
     if verdict.books_capture:
         _capture(uow, order, attempt, evidence)
-    if verdict.books_suspense:
-        _book_suspense(uow, order, attempt, evidence)
     if verdict.case is not None:
-        _open_case(uow, order, attempt, evidence, evidence_id, verdict.case)
+        _open_case(uow, attempt, evidence, evidence_id, verdict.case)
     if verdict.order_event == "failed":
         release_obligations(uow, order.id)
         announce_order(uow, order, "failed", status=OrderState.FAILED, sequence=order.event_sequence + 1)
@@ -105,9 +113,11 @@ def note_hint(uow: UnitOfWork, evidence: Evidence) -> Applied:
         return _keep_unmatched(uow, evidence)
     order = orders[0]
     attempt = next(a for a in attempts_of(uow, order.id) if a.attempt_ref == evidence.attempt_ref)
-    # A hint of money for an attempt that was given up is asked about too: money that came late is taken, not lost.
-    hints_at_money = evidence.outcome is not Outcome.REJECTED and attempt.state not in HOLDS_MONEY
-    verdict = Verdict(effect=Effect.NOTED, asks_again=attempt.is_live or hints_at_money)
+    # Word of money about an attempt that was given up is asked about too; without an answer, a bounded number of times.
+    asks_again = attempt.state not in HOLDS_MONEY and (
+        attempt.is_live or evidence.outcome is not Outcome.REJECTED
+    )
+    verdict = Verdict(effect=Effect.NOTED, asks_again=asks_again)
     evidence_id = _write(uow, order, attempt, evidence, verdict, rank=-1)
     return Applied(
         effect=Effect.NOTED,
@@ -131,6 +141,7 @@ def _standing(
         evidence_rank=attempt.evidence_rank,
         amount=attempt.money,
         merchant_account=attempt.merchant_account,
+        booked_ref=attempt.provider_ref if attempt.state in HOLDS_MONEY else None,
         attempt_lapsed=asked_at >= attempt.expires_at + LAPSE_GRACE,
         is_last_try=attempt.number >= attempts_max,
     )
@@ -150,20 +161,18 @@ def _write(
         attempt_to = ATTEMPT_STATES.next(attempt.state, verdict.attempt_event).to
     if verdict.order_event:
         order_to = ORDER_STATES.next(order.state, verdict.order_event).to
-    takes_money = verdict.books_capture or verdict.books_suspense
     if rank is None:
         rank = evidence.source.rank if evidence.outcome.is_final else -1
-    settles = attempt_to is not None and ATTEMPT_STATES.is_terminal(attempt_to)
-    # An attempt that was given up and asked about once more is left alone when the provider denies it again.
-    was_decided = ATTEMPT_STATES.is_terminal(attempt.state) and evidence.source is EvidenceSource.STATUS_QUERY
-    stops_asking = settles or (was_decided and evidence.outcome.is_final and not verdict.asks_again)
+    takes_money = attempt_to is not None and (verdict.books_capture or verdict.books_suspense)
     values = _evidence_values(uow, evidence) | {
         "attempt_id": attempt.id,
         "order_id": order.id,
         "effect": verdict.effect,
         "rank": rank,
-        "settles": settles,
-        "stops_asking": stops_asking,
+        "is_live": (attempt_to or attempt.state) in LIVE_STATES,
+        "keeps_schedule": _keeps_schedule(attempt, evidence),
+        "takes_money": takes_money,
+        "decides": attempt_to is not None and ATTEMPT_STATES.is_terminal(attempt_to),
         "ask_at": uow.now if verdict.asks_again else None,
         "money_at": (evidence.paid_at or uow.now) if takes_money else None,
         "channel": evidence.channel,
@@ -178,38 +187,25 @@ def _write(
     return values["evidence_id"]
 
 
-def _capture(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence) -> None:
-    paid_at = evidence.paid_at or uow.now
-    lines = order_lines(uow, order.id)
-    _book(
-        uow,
-        order,
-        attempt,
-        evidence,
-        "payment_captured",
-        capture_legs(attempt.money, ((line.amount, line.beneficiary_account) for line in lines)),
-    )
-    obligation_ids = sorted({line.obligation_id for line in lines})
-    obligations.mark_paid(uow, obligation_ids, order_id=order.id)
-    announce_order(
-        uow,
-        order,
-        "paid",
-        status=OrderState.PAID,
-        sequence=order.event_sequence + 1,
-        provider_account=attempt.provider_account,
-        paid_at=paid_at,
-    )
-
-
-def _book_suspense(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence) -> None:
-    assert evidence.amount is not None
-    _book(uow, order, attempt, evidence, "payment_suspended", suspense_legs(evidence.amount))
+def _keeps_schedule(attempt: AttemptView, evidence: Evidence) -> bool:
+    # An attempt that was given up is asked about again only because something spoke of money. Silence then is no
+    # answer, but neither is it asked about for ever: the statement decides.
+    is_silence = evidence.source is EvidenceSource.STATUS_QUERY and evidence.outcome is Outcome.UNKNOWN
+    return is_silence and attempt.state not in HOLDS_MONEY and attempt.queries < QUERIES_AFTER_END_MAX
 
 
 def _book(
-    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, template: str, legs: tuple
-) -> None:
+    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, verdict: Verdict
+) -> bool:
+    """Book the money; False when the provider's transaction stands in the books already, and nothing is written."""
+    assert evidence.amount is not None
+    if verdict.books_capture:
+        template = "payment_captured"
+        lines = order_lines(uow, order.id)
+        legs = capture_legs(attempt.money, ((line.amount, line.beneficiary_account) for line in lines))
+    else:
+        template = "payment_suspended"
+        legs = suspense_legs(evidence.amount)
     entry = Entry(
         template=template,
         natural_key=capture_key(attempt.provider_account, evidence.provider_ref or attempt.attempt_ref),
@@ -219,30 +215,34 @@ def _book(
         order_id=order.id,
         attempt_id=attempt.id,
     )
-    if book(uow, entry) is None:
-        raise EvidenceContradicts(
-            "this provider transaction is booked for another attempt",
-            provider_account=attempt.provider_account,
-            attempt_ref=attempt.attempt_ref,
-        )
+    return book(uow, entry) is not None
+
+
+def _capture(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence) -> None:
+    obligations.mark_paid(uow, obligations_of(uow, order.id), order_id=order.id)
+    announce_order(
+        uow,
+        order,
+        "paid",
+        status=OrderState.PAID,
+        sequence=order.event_sequence + 1,
+        provider_account=attempt.provider_account,
+        paid_at=evidence.paid_at or uow.now,
+    )
 
 
 def _open_case(
-    uow: UnitOfWork,
-    order: OrderRow,
-    attempt: AttemptView,
-    evidence: Evidence,
-    evidence_id: UUID,
-    kind: CaseKind,
+    uow: UnitOfWork, attempt: AttemptView | None, evidence: Evidence, evidence_id: UUID, kind: CaseKind
 ) -> None:
     money = evidence.amount
     values = (
         new_uuid(),
         kind,
-        attempt.provider_account,
-        attempt.attempt_ref,
-        order.id,
-        attempt.id,
+        evidence.provider_account,
+        evidence.attempt_ref,
+        evidence.provider_ref or "",
+        attempt.order_id if attempt else None,
+        attempt.id if attempt else None,
         evidence_id,
         money.amount if money else None,
         money.currency if money else None,
@@ -255,6 +255,10 @@ def _open_case(
 def _keep_unmatched(uow: UnitOfWork, evidence: Evidence) -> Applied:
     values = _evidence_values(uow, evidence)
     uow.run(queries.KEEP_UNMATCHED, values)
+    is_money = evidence.outcome is Outcome.CONFIRMED and has_amount(evidence)
+    if is_money and evidence.source is not EvidenceSource.STATEMENT:
+        # A statement's unknown line becomes a discrepancy of the night; from anybody else only this case tells.
+        _open_case(uow, None, evidence, values["evidence_id"], CaseKind.UNKNOWN_ATTEMPT)
     return Applied(
         effect=Effect.UNMATCHED,
         verdict=CallbackVerdict.ORDER_NOT_FOUND,

@@ -21,15 +21,21 @@ from payclear.runtime import Runtime
 log = logging.getLogger(__name__)
 
 
-def ask_provider(runtime: Runtime, attempt_id: UUID) -> Applied | None:
-    """Query the provider about an attempt and apply its answer; None when the attempt is decided and nothing was asked."""
+def ask_provider(runtime: Runtime, attempt_id: UUID, *, counts: bool = True) -> Applied | None:
+    """Query the provider about an attempt and apply its answer; None when the attempt is decided and nothing was asked.
+
+    A query on the fly (`counts` false: a citizen looks) leaves the schedule of the others as it is.
+    """
     with runtime.database.begin() as uow:
         attempt = get_attempt(uow, attempt_id)
+        asked_at = uow.now
         if attempt.next_query_at is None:
             return None
-        asked_at = uow.now
-        uow.run(queries.COUNT_QUERY, (next_query_at(asked=attempt.queries + 1, now=asked_at), attempt_id))
-        uow.commit()
+        if counts:
+            next_at = next_query_at(asked=attempt.queries + 1, now=asked_at)
+            if uow.run(queries.COUNT_QUERY, (next_at, attempt_id)).fetchone() is None:
+                return None
+            uow.commit()
     query = StatusQuery(
         attempt_ref=attempt.attempt_ref,
         provider_ref=attempt.provider_ref,

@@ -1,5 +1,6 @@
 """Jobs of orders: ask about silent attempts, expire what nobody paid. The clock starts them; each step commits."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from payclear.orders import queries
 from payclear.orders.inquiry import ask_provider
 from payclear.orders.service import expire_order
 from payclear.runtime import current
+
+log = logging.getLogger(__name__)
 
 BATCH = 100
 LEASE = timedelta(minutes=2)
@@ -25,7 +28,7 @@ def query_due() -> str | None:
     return f"{len(due)} attempts to query" if due else None
 
 
-@job("orders.query_attempt", queue="queries", tries=3)
+@job("orders.query_attempt", queue="queries")
 def query_attempt(attempt_id: str) -> str | None:
     """Ask the provider about one attempt and apply the answer."""
     applied = ask_provider(current(), UUID(attempt_id))
@@ -40,7 +43,10 @@ def expire_due() -> str | None:
         due = [row[0] for row in uow.run(queries.DUE_TO_EXPIRE, (uow.now, BATCH))]
     expired = 0
     for order_id in due:
-        with runtime.database.begin() as uow:
-            expired += expire_order(uow, order_id)
-            uow.commit()
+        try:
+            with runtime.database.begin() as uow:
+                expired += expire_order(uow, order_id)
+                uow.commit()
+        except Exception:  # one order must not keep the others waiting; the clock comes again
+            log.exception("orders.not_expired", extra={"order_id": str(order_id)})
     return f"{expired} orders expired" if expired else None

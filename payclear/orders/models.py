@@ -189,7 +189,7 @@ class SuspenseCase(Base):
 
     __tablename__ = "suspense_case"
     __table_args__ = (
-        UniqueConstraint("provider_account", "attempt_ref", "kind"),
+        UniqueConstraint("provider_account", "attempt_ref", "kind", "provider_ref"),
         one_of("kind", CaseKind),
         one_of("state", CaseState),
         Index(None, "order_id"),
@@ -200,6 +200,7 @@ class SuspenseCase(Base):
     state: Mapped[str]
     provider_account: Mapped[str]
     attempt_ref: Mapped[str]
+    provider_ref: Mapped[str]  # empty when the provider named none
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_order.id"))
     attempt_id: Mapped[UUID | None]
     evidence_id: Mapped[UUID]

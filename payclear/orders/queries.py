@@ -61,8 +61,6 @@ SELECT id, order_id, number, attempt_ref, provider_account, state, version, amou
 FROM payment_attempt WHERE id = %s
 """
 
-ATTEMPT_ID_BY_REF = "SELECT id FROM payment_attempt WHERE provider_account = %s AND attempt_ref = %s"
-
 LINES = """
 SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
 FROM payment_order_line WHERE order_id = %s ORDER BY line_no
@@ -73,7 +71,8 @@ OBLIGATION_IDS = (
 )
 
 # One piece of evidence and all that it does to the attempt and the order, with their history rows.
-# A null event leaves the state and its version as they are.
+# A null event leaves the state and its version as they are. The provider's reference, channel and instrument are
+# those of the money that the attempt took: later words about another try do not change them.
 APPLY = """
 WITH evidence AS (
     INSERT INTO payment_evidence (id, attempt_id, provider_account, attempt_ref, source, outcome, effect, provider_ref,
@@ -85,13 +84,15 @@ WITH evidence AS (
     UPDATE payment_attempt
     SET state = coalesce(%(attempt_to)s, state),
         version = version + (%(attempt_to)s::text IS NOT NULL)::int,
-        provider_ref = coalesce(%(provider_ref)s, provider_ref),
+        provider_ref = CASE WHEN %(takes_money)s THEN coalesce(%(provider_ref)s, provider_ref)
+                            WHEN %(is_live)s THEN coalesce(provider_ref, %(provider_ref)s) ELSE provider_ref END,
         evidence_rank = greatest(evidence_rank, %(rank)s),
-        next_query_at = CASE WHEN %(stops_asking)s THEN NULL ELSE coalesce(%(ask_at)s, next_query_at) END,
-        decided_at = CASE WHEN %(settles)s THEN %(at)s ELSE decided_at END,
+        next_query_at = CASE WHEN %(ask_at)s::timestamptz IS NOT NULL THEN %(ask_at)s
+                             WHEN %(is_live)s OR %(keeps_schedule)s THEN next_query_at END,
+        decided_at = CASE WHEN %(decides)s THEN %(at)s ELSE decided_at END,
         paid_at = coalesce(paid_at, %(money_at)s),
-        channel = coalesce(%(channel)s, channel),
-        instrument = coalesce(%(instrument)s, instrument)
+        channel = CASE WHEN %(takes_money)s THEN coalesce(%(channel)s, channel) ELSE channel END,
+        instrument = CASE WHEN %(takes_money)s THEN coalesce(%(instrument)s, instrument) ELSE instrument END
     WHERE id = %(attempt_id)s
     RETURNING id, version
 ), attempt_history AS (
@@ -122,10 +123,10 @@ VALUES (%(evidence_id)s, %(provider_account)s, %(attempt_ref)s, %(source)s, %(ou
 """
 
 OPEN_CASE = """
-INSERT INTO suspense_case (id, kind, state, provider_account, attempt_ref, order_id, attempt_id, evidence_id, amount,
-                           currency, proposal, opened_at)
-VALUES (%s, %s, 'open', %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (provider_account, attempt_ref, kind) DO NOTHING
+INSERT INTO suspense_case (id, kind, state, provider_account, attempt_ref, provider_ref, order_id, attempt_id,
+                           evidence_id, amount, currency, proposal, opened_at)
+VALUES (%s, %s, 'open', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (provider_account, attempt_ref, kind, provider_ref) DO NOTHING
 """
 
 INSERT_ATTEMPT = """
@@ -175,8 +176,11 @@ WHERE id IN (
 RETURNING id
 """
 
-# One query is about to be made: count it and set when to ask next, should no answer come.
-COUNT_QUERY = "UPDATE payment_attempt SET queries = queries + 1, next_query_at = %s WHERE id = %s"
+# One query is about to be made: count it and set when to ask next, should no answer come. No row: nothing to ask.
+COUNT_QUERY = """
+UPDATE payment_attempt SET queries = queries + 1, next_query_at = %s WHERE id = %s AND next_query_at IS NOT NULL
+RETURNING id
+"""
 
 # Open orders past their time with no attempt whose outcome is still unknown.
 DUE_TO_EXPIRE = """

@@ -163,6 +163,11 @@ class OrderSchema(ViewSchema):
     created_at = Instant()
     paid_at = Instant(allow_none=True)
     pay_url = Text(most=2000, about="The hosted payment page: send the citizen here.")
+    receipt_url = Text(
+        most=2000,
+        allow_none=True,
+        about="Once paid: leads to the receipt, or to the payment page for the moment until it is issued.",
+    )
     qr = Text(most=2000, about="What a QR code for this order holds.")
     return_url = Text(most=1000)
     locale = OneOf(LOCALES)
@@ -191,6 +196,7 @@ def order_json(view: OrderView, *, public_url: str) -> dict[str, Any]:
         "created_at": instant_json(view.created_at),
         "paid_at": instant_json(view.paid_at) if view.paid_at else None,
         "pay_url": pay_url,
+        "receipt_url": f"{pay_url}/receipt" if view.public_status is PublicStatus.PAID else None,
         "qr": pay_url,
         "return_url": view.return_url,
         "locale": view.locale,

@@ -234,6 +234,11 @@ def _one(uow: UnitOfWork, sql: str, parameters: tuple[object, ...]) -> OrderRow:
     return rows[0]
 
 
+def obligations_of(uow: UnitOfWork, order_id: UUID) -> list[UUID]:
+    """The obligations an order collects, in id order."""
+    return [row[0] for row in uow.run(queries.OBLIGATION_IDS, (order_id,))]
+
+
 def order_lines(uow: UnitOfWork, order_id: UUID) -> tuple[LineView, ...]:
     """The lines of an order's quote, in order."""
     return tuple(

@@ -1,12 +1,11 @@
 """How receipts are named and numbered. Pure; called by `receipts.service`."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 
 from payclear.kernel.clock import at_vietnam, vietnam_date
-from payclear.kernel.ids import CROCKFORD
+from payclear.kernel.ids import random_letters
 
 SERIES_PREFIX = "BL-"
 NUMBER_DIGITS = 7
@@ -56,4 +55,4 @@ def full_number(series: str | None, number: int | None) -> str | None:
 
 def new_verification_code() -> str:
     """What opens a receipt's public page: 130 random bits in 26 letters and digits that read well aloud."""
-    return "".join(secrets.choice(CROCKFORD) for _ in range(VERIFICATION_CODE_LENGTH))
+    return random_letters(VERIFICATION_CODE_LENGTH)

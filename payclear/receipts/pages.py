@@ -7,18 +7,18 @@ import re
 from typing import Final
 
 import segno
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, request
 
-from payclear.http.html import answer_errors_with_pages, locale_of, render
-from payclear.http.rate_limits import Limit, require_rate
+from payclear.http.html import answer_errors_with_pages, locale_of, render, see_other
+from payclear.http.rate_limits import Limit, limit_visitors
 from payclear.i18n.amounts import amount_in_words
-from payclear.i18n.locales import Locale
+from payclear.kernel.ids import is_token
 from payclear.obligations.domain import LineType
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.service import get_by_id, get_by_token
 from payclear.receipts.domain import VERIFICATION_CODE_LENGTH, ReceiptState
-from payclear.receipts.service import ReceiptNotFound, ReceiptView, for_order, get_receipt
-from payclear.runtime import Runtime, current
+from payclear.receipts.service import ReceiptNotFound, for_order, get_receipt
+from payclear.runtime import current
 
 blueprint = Blueprint("receipts", __name__, template_folder="templates")
 answer_errors_with_pages(blueprint)
@@ -26,14 +26,13 @@ answer_errors_with_pages(blueprint)
 VIEWS: Final = Limit("receipt_views", burst=60, every_s=1)
 REFRESH_S: Final = 10
 _SEPARATORS = re.compile(r"[\s.\-]+")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 @blueprint.get("/receipts")
 def check() -> Response:
     """Ask for a verification code and lead to its receipt; a wrong code says so on the same page."""
     runtime = current()
-    _limit(runtime)
+    limit_visitors(VIEWS)
     locale = locale_of()
     given = request.args.get("code", "")[:100]
     code = _code(given)
@@ -44,14 +43,14 @@ def check() -> Response:
             get_receipt(uow, code)
     except ReceiptNotFound:
         return render("receipts/check.html", locale=locale, status=404, given=given, unknown=True)
-    return _see_other(f"/receipts/{code}?lang={locale}")
+    return see_other(f"/receipts/{code}?lang={locale}")
 
 
 @blueprint.get("/receipts/<code>")
 def show(code: str) -> Response:
     """One receipt, to read, print or check."""
     runtime = current()
-    _limit(runtime)
+    limit_visitors(VIEWS)
     with runtime.database.begin() as uow:
         receipt = get_receipt(uow, _code(code))
         order = get_by_id(uow, receipt.order_id)
@@ -67,7 +66,7 @@ def show(code: str) -> Response:
         refresh_s=REFRESH_S if is_pending else 0,
         title=_title(order.lines[0].type if len({line.type for line in order.lines}) == 1 else ""),
         words=amount_in_words(receipt.amount, locale),
-        provider_name=_provider_name(runtime, receipt, locale),
+        provider_name=runtime.providers.name_of(receipt.provider_account or "", locale),
         code_shown=_grouped(receipt.verification_code),
         verify_url=here,
         qr=segno.make(here, error="m").svg_inline(
@@ -81,30 +80,22 @@ def show(code: str) -> Response:
 def of_order(token: str) -> Response:
     """From the payment page to the receipt of its order; back to the page while there is none."""
     runtime = current()
-    _limit(runtime)
-    if not _TOKEN.fullmatch(token):
+    limit_visitors(VIEWS)
+    if not is_token(token):
         raise OrderNotFound("not a token of a payment page")
     with runtime.database.begin() as uow:
         order = get_by_token(uow, token)
         receipt = for_order(uow, order.id)
     locale = locale_of(order.locale)
     if receipt is None:
-        return _see_other(f"/pay/{token}?lang={locale}")
-    return _see_other(f"/receipts/{receipt.verification_code}?lang={locale}")
+        return see_other(f"/pay/{token}?lang={locale}")
+    return see_other(f"/receipts/{receipt.verification_code}?lang={locale}")
 
 
 def _title(line_type: str) -> str:
     """Receipts of phí and of lệ phí have names of their own (Decree 123/2020, article 30)."""
     titles = {LineType.FEE_PHI: "phi", LineType.FEE_LE_PHI: "le_phi", LineType.FINE: "fine"}
     return titles.get(LineType(line_type), "mixed") if line_type else "mixed"
-
-
-def _provider_name(runtime: Runtime, receipt: ReceiptView, locale: Locale) -> str:
-    code = receipt.provider_account or ""
-    if code not in runtime.providers:
-        return code
-    account = runtime.providers.get(code).account
-    return account.name_en if locale == "en" else account.name_vi
 
 
 def _code(text: str) -> str:
@@ -115,11 +106,3 @@ def _code(text: str) -> str:
 
 def _grouped(code: str) -> str:
     return " ".join(code[at : at + 4] for at in range(0, len(code), 4))
-
-
-def _limit(runtime: Runtime) -> None:
-    require_rate(current_app, VIEWS, request.remote_addr or "", now_s=runtime.clock.monotonic())
-
-
-def _see_other(target: str) -> Response:
-    return redirect(target, code=303)  # type: ignore[return-value]

@@ -20,7 +20,8 @@ from urllib3.exceptions import SSLError as PoolSSLError
 
 from payclear.kernel.clock import Clock
 from payclear.kernel.phase import require_no_transaction
-from payclear.webhooks.addresses import Target, are_public, target_of
+from payclear.security.addresses import are_public
+from payclear.webhooks.addresses import Target, target_of
 from payclear.webhooks.domain import Answer
 
 ANSWER_BYTES_MAX = 16 * 1024

@@ -8,6 +8,9 @@ from uuid import UUID
 from payclear.db.uow import UnitOfWork
 from payclear.webhooks.domain import Answer
 
+# Places that failing endpoints share, whoever they are.
+FAILING_IN_FLIGHT_MAX = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRow:
@@ -72,23 +75,34 @@ SELECT (%(ids)s::uuid[])[row_number() OVER ()], %(event_id)s, e.id,
 RETURNING state
 """
 
-# Every active endpoint gives its due deliveries, the oldest first, up to the places it has left: a failing
-# one has one place, so it can not hold up the others. The claim counts the try and holds it under a lease.
+# Every active endpoint gives its due deliveries, the oldest first, up to the places it has left. Healthy ones come
+# first; failing ones have one place each and a few in all, with those in flight, so that however many receivers are
+# down, they do not hold up the others. The claim counts the try and holds it under a lease.
 CLAIM_DUE = """
 WITH place AS (
-    SELECT e.id, CASE WHEN e.failures >= %(failures_max)s THEN 1 ELSE %(in_flight_max)s END
-                 - COALESCE(busy.in_flight, 0) AS free
+    SELECT e.id, e.failures >= %(failures_max)s AS is_failing, COALESCE(busy.in_flight, 0) AS in_flight,
+           CASE WHEN e.failures >= %(failures_max)s THEN 1 ELSE %(in_flight_max)s END
+           - COALESCE(busy.in_flight, 0) AS free
       FROM webhook_endpoint e
       LEFT JOIN unnest(%(busy_ids)s::uuid[], %(busy_counts)s::integer[]) AS busy(id, in_flight)
         ON busy.id = e.id
      WHERE e.state = 'active'
-), due AS (
-    SELECT d.id
+), failing AS (
+    SELECT %(failing_in_flight_max)s - COALESCE(sum(in_flight), 0) AS free FROM place WHERE is_failing
+), found AS (
+    SELECT d.id, d.next_attempt_at, place.is_failing
       FROM place CROSS JOIN LATERAL (
            SELECT w.id, w.next_attempt_at FROM webhook_delivery w
             WHERE w.endpoint_id = place.id AND w.state = 'pending' AND w.next_attempt_at <= %(now)s
             ORDER BY w.next_attempt_at LIMIT GREATEST(place.free, 0) FOR UPDATE SKIP LOCKED) d
-     ORDER BY d.next_attempt_at LIMIT %(limit)s
+), turn AS (
+    SELECT id, next_attempt_at, is_failing,
+           row_number() OVER (PARTITION BY is_failing ORDER BY next_attempt_at, id) AS number
+      FROM found
+), due AS (
+    SELECT turn.id FROM turn CROSS JOIN failing
+     WHERE NOT turn.is_failing OR turn.number <= failing.free
+     ORDER BY turn.is_failing, turn.number LIMIT %(limit)s
 ), claimed AS (
     UPDATE webhook_delivery w SET attempts = w.attempts + 1, next_attempt_at = %(leased_until)s
       FROM due WHERE w.id = due.id
@@ -217,9 +231,13 @@ def claim_due(
     limit: int,
     in_flight_max: int,
     failures_max: int,
+    failing_in_flight_max: int = FAILING_IN_FLIGHT_MAX,
     busy: dict[UUID, int],
 ) -> list[ClaimedRow]:
-    """Claim due deliveries, at most `limit` in all and `in_flight_max` per endpoint with those `busy` now."""
+    """Claim due deliveries, at most `limit` in all and `in_flight_max` per endpoint with those `busy` now.
+
+    Endpoints with `failures_max` failures or more have one place each, and `failing_in_flight_max` together.
+    """
     return uow.rows(
         ClaimedRow,
         CLAIM_DUE,
@@ -229,6 +247,7 @@ def claim_due(
             "limit": limit,
             "in_flight_max": in_flight_max,
             "failures_max": failures_max,
+            "failing_in_flight_max": failing_in_flight_max,
             "busy_ids": list(busy.keys()),
             "busy_counts": list(busy.values()),
         },

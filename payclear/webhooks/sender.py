@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT_MAX = 16
 IN_FLIGHT_PER_ENDPOINT_MAX = 4
-FAILURES_MAX = 3  # from here on an endpoint has one try at a time, until one succeeds
+FAILURES_MAX = 3  # from here on an endpoint has one try at a time and shares a few places, until one succeeds
 # Longer than one try with a slow look-up of its name; then somebody else may try.
 LEASE = timedelta(seconds=90)
 BUDGET_S = 40  # a run claims nothing more after this; the clock starts the next one

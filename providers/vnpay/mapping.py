@@ -5,6 +5,7 @@ Used by client.py, provider.py and statement.py. It never does I/O and never rea
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -27,6 +28,7 @@ _UNSIGNED = frozenset({SECURE_HASH, "vnp_SecureHashType"})
 # application/x-www-form-urlencoded as the WHATWG URL standard has it, which VNPAY's peers sign with:
 # `*` stays and `~` is escaped, the other way round than Python's quote_plus.
 _KEPT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._")
+_KEPT_TEXT = re.compile(r"[A-Za-z0-9*\-._]*")
 _FORM_BYTE = tuple(chr(b) if b in _KEPT else "+" if b == 0x20 else f"%{b:02X}" for b in range(256))
 
 _QUERY_REQUEST = (
@@ -209,6 +211,8 @@ def channel_and_instrument(bank_code: str, card_type: str) -> tuple[str | None, 
 
 def form_encode(text: str) -> str:
     """Encode one name or value as VNPAY signs it; a lone surrogate raises UnicodeEncodeError."""
+    if _KEPT_TEXT.fullmatch(text):
+        return text  # almost every value of a callback
     return "".join(_FORM_BYTE[byte] for byte in text.encode("utf-8"))
 
 

@@ -136,7 +136,7 @@ class VnpayProvider(Provider):
                 amount=amount,
                 detail_code=mapping.detail_code(response_code, status),
             ),
-            dedupe_key=f"{reference}:{transaction_no}:{status}:{response_code}",
+            dedupe_key=f"{reference}:{transaction_no}:{status}:{response_code}:{amount.amount}",
             key_id=key_id,
             confirm_by_query=self.manifest.confirm_by_query,
         )

@@ -1,4 +1,4 @@
-"""The invariants of reconciliation for `payclear verify` (INV-22, INV-23). A row is an offender."""
+"""The invariants of reconciliation for `payclear verify` (INV-04b, INV-22, INV-23). A row is an offender."""
 
 # ruff: noqa: S608  (statements are put together from constants of this package, never from input)
 
@@ -47,8 +47,7 @@ HAVING s.amount IS NULL OR sum(m.amount) <> s.amount
 """
 
 # What each provider owes us by the ledger, against what is open by name: payments that no statement has
-# settled,
-# and money of unknown owners in suspense.
+# settled, further payments of an attempt in suspense, and money of unknown owners in suspense.
 RECEIVABLE_IS_OPEN_ITEMS = f"""
 WITH balance AS (
     SELECT provider_account, currency, sum(CASE side WHEN 'D' THEN amount ELSE -amount END) AS amount
@@ -61,6 +60,12 @@ WITH balance AS (
       AND NOT EXISTS (SELECT 1 FROM reconciliation_match m
                       JOIN reconciliation_settlement s ON s.run_id = m.run_id AND s.pass_no = m.pass_no
                       WHERE m.attempt_id = a.id)
+    UNION ALL
+    SELECT a.provider_account, p.currency, p.amount
+    FROM payment_attempt a
+    JOIN journal_entry e ON e.order_id = a.order_id AND e.attempt_id = a.id AND e.template = 'payment_suspended'
+        AND e.natural_key <> 'money-in:' || a.provider_account || ':' || coalesce(a.provider_ref, a.attempt_ref)
+    JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable'
     UNION ALL
     SELECT d.provider_account, p.currency, p.amount
     FROM discrepancy d
@@ -86,6 +91,19 @@ WHERE a.state IN ('succeeded', 'surplus')
                 AND r.as_of > a.decided_at)
 """
 
+# Each pass clears what the door has booked since. A run that began after both entries and is done has had its passes.
+RECEIPT_TWICE_IN_THE_BOOKS = """
+SELECT u.provider_account, u.natural_key AS item, 'booked as unknown and again through the door' AS fault
+FROM journal_entry u
+JOIN journal_entry m ON m.natural_key = 'money-in:' || substr(u.natural_key, length('unknown:') + 1)
+WHERE u.template = 'unknown_receipt'
+  AND NOT EXISTS (SELECT 1 FROM journal_entry c
+                  WHERE c.natural_key = 'unknown-cleared:' || u.id AND c.template = 'unknown_receipt_cleared')
+  AND EXISTS (SELECT 1 FROM reconciliation_run r
+              WHERE r.provider_account = u.provider_account AND r.step = 'done'
+                AND r.started_at > greatest(u.recorded_at, m.recorded_at))
+"""
+
 APPEND_ONLY = (
     "statement",
     "statement_line",
@@ -98,6 +116,11 @@ APPEND_ONLY = (
 
 CHECKS = (
     append_only_check("INV-03c", "What a statement said and what became of it never changes", APPEND_ONLY),
+    Check(
+        id="INV-04b",
+        title="Money kept as unknown leaves suspense once the door has booked the same provider transaction",
+        sql=RECEIPT_TWICE_IN_THE_BOOKS,
+    ),
     Check(
         id="INV-22",
         title="Each statement line is matched once or in one open case; file = matched + cases",

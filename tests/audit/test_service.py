@@ -1,5 +1,6 @@
 """The trail keeps every entry, and the sequencer chains each exactly once, however late it commits."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from payclear.audit.service import LATE_COMMIT_MAX, first_id_to_look_at, record
 from payclear.db.uow import Database, UnitOfWork
 from payclear.kernel.clock import FixedClock, SystemClock
 from payclear.kernel.ids import new_uuid
-from payclear.runtime import Runtime
+from payclear.runtime import Runtime, install
 from payclear.security.signatures import Ed25519Signer
 from tests.database import TestServer
 
@@ -49,6 +50,37 @@ def run_seal(database: Database, *, whole_trail: bool = False) -> service.Sealed
         done = service.seal(uow, SIGNER, whole_trail=whole_trail)
         uow.commit()
     return done
+
+
+def with_previous_keys(runtime: Runtime, *keys: str) -> None:
+    """Let the settings of this process name earlier audit keys."""
+    security = replace(runtime.settings.security, audit_previous_keys=keys)
+    install(replace(runtime, settings=replace(runtime.settings, security=security)))
+
+
+def test_checkpoint_of_an_earlier_key_is_good_while_the_settings_name_it(runtime: Runtime) -> None:
+    note_and_commit(runtime.database)
+    run_seal(runtime.database)  # under SIGNER, the key of last year
+    note_and_commit(runtime.database)
+    seal()
+    with runtime.database.begin() as uow:
+        assert [each["fault"] for each in find_broken_chain(uow)] == ["checkpoint_signature_wrong"]
+    with_previous_keys(runtime, Ed25519Signer.generate().public_raw_base64, SIGNER.public_raw_base64)
+    with runtime.database.begin() as uow:
+        assert find_broken_chain(uow) == []
+
+
+def test_checkpoint_signed_wrongly_is_told_whatever_earlier_keys_there_are(
+    runtime: Runtime, postgres: TestServer
+) -> None:
+    note_and_commit(runtime.database)
+    run_seal(runtime.database)
+    with postgres.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE audit_checkpoint SET signature = sha256('x')")
+    with_previous_keys(runtime, SIGNER.public_raw_base64)
+    with runtime.database.begin() as uow:
+        assert [each["fault"] for each in find_broken_chain(uow)] == ["checkpoint_signature_wrong"]
 
 
 @pytest.mark.parametrize("fact", [1.5, b"x", object(), {"a": 1}, [1.5]])

@@ -1,5 +1,7 @@
 """What the callback address does with VNPAY's calls: genuine, repeated, forged, early, and those that can not be applied."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from payclear.callbacks.jobs import retry_due
 from payclear.orders.domain import OrderState
+from payclear.orders.service import expire_order
 from tests.callbacks.vnpay_messages import ACCOUNT, ipn_query
 from tests.database import TestServer
 from tests.scenes import Scene
@@ -22,6 +25,18 @@ def call(client: FlaskClient, query: str) -> str:
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
     return answer.get_json()["RspCode"]
+
+
+@contextmanager
+def broken_ledger(postgres: TestServer) -> Iterator[None]:
+    """Something in the middle of the transaction is broken for a while."""
+    with postgres.superuser() as connection:
+        connection.execute("ALTER TABLE posting RENAME TO posting_away")
+    try:
+        yield
+    finally:
+        with postgres.superuser() as connection:
+            connection.execute("ALTER TABLE posting_away RENAME TO posting")
 
 
 def count(scene: Scene, table: str) -> int:
@@ -149,8 +164,6 @@ def test_fifty_equal_callbacks_at_once_pay_once(app, scene: Scene) -> None:
 
 
 def test_callback_and_expiry_at_the_same_instant_leave_one_truth(app, scene: Scene) -> None:
-    from payclear.orders.service import expire_order
-
     for _ in range(10):
         order = scene.order(expires_in_minutes=30)
         attempt = scene.attempt(order)
@@ -181,15 +194,8 @@ def test_callback_that_can_not_be_applied_is_kept_and_applied_later(
 ) -> None:
     order = scene.order()
     query = ipn_query(scene.runtime, scene.attempt(order))
-    with (
-        postgres.superuser() as connection
-    ):  # something in the middle of the transaction is broken for a while
-        connection.execute("ALTER TABLE posting RENAME TO posting_away")
-    try:
+    with broken_ledger(postgres):
         assert call(client, query) == "99"
-    finally:
-        with postgres.superuser() as connection:
-            connection.execute("ALTER TABLE posting_away RENAME TO posting")
     assert scene.reload(order.id).state is OrderState.OPEN
     assert count(scene, "inbound_callback") == 1
     scene.runtime.clock.advance(timedelta(seconds=6))
@@ -197,18 +203,56 @@ def test_callback_that_can_not_be_applied_is_kept_and_applied_later(
     assert scene.reload(order.id).state is OrderState.PAID
 
 
-def test_callback_that_never_applies_is_quarantined_for_a_person(scene: Scene, client: FlaskClient) -> None:
-    first, second = scene.attempt(scene.order()), scene.attempt(scene.order())
-    assert call(client, ipn_query(scene.runtime, first, vnp_TransactionNo="777")) == "00"
-    assert call(client, ipn_query(scene.runtime, second, vnp_TransactionNo="777")) == "99"
-    for _ in range(10):
-        scene.runtime.clock.advance(timedelta(hours=1))
-        retry_due()
+def test_callback_that_never_applies_is_quarantined_for_a_person(
+    scene: Scene, client: FlaskClient, postgres: TestServer
+) -> None:
+    with broken_ledger(postgres):
+        assert call(client, ipn_query(scene.runtime, scene.attempt(scene.order()))) == "99"
+        for _ in range(10):
+            scene.runtime.clock.advance(timedelta(hours=1))
+            retry_due()
     with scene.runtime.database.begin() as uow:
-        row = uow.run(
-            "SELECT status, error, tries FROM callback_processing WHERE status <> 'processed'"
-        ).fetchone()
-    assert row == ("quarantined", "evidence_contradicts_books", 8)
+        row = uow.run("SELECT status, error, tries FROM callback_processing").fetchone()
+    assert row == ("quarantined", "UndefinedTable", 8)
+
+
+def test_callback_of_an_account_that_is_gone_does_not_hold_up_the_others(
+    scene: Scene, client: FlaskClient, postgres: TestServer
+) -> None:
+    orders = [scene.order(), scene.order()]
+    with broken_ledger(postgres):
+        for order in orders:
+            call(client, ipn_query(scene.runtime, scene.attempt(order)))
+    with postgres.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE inbound_callback SET provider_account = 'gone'"
+            " WHERE id = (SELECT min(id::text)::uuid FROM inbound_callback)"
+        )
+    scene.runtime.clock.advance(timedelta(seconds=6))
+    retry_due()
+    assert sorted(scene.reload(order.id).state for order in orders) == [OrderState.OPEN, OrderState.PAID]
+
+
+def test_provider_that_calls_again_while_we_retry_finds_one_truth(
+    app, scene: Scene, client: FlaskClient, postgres: TestServer
+) -> None:
+    for _ in range(5):
+        order = scene.order()
+        query = ipn_query(scene.runtime, scene.attempt(order))
+        with broken_ledger(postgres):
+            call(client, query)
+        scene.runtime.clock.advance(timedelta(seconds=6))
+        again = app.test_client()
+        threads = [Thread(target=retry_due), Thread(target=call, args=(again, query))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert scene.reload(order.id).state is OrderState.PAID
+        with scene.runtime.database.begin() as uow:
+            unsettled = uow.run("SELECT count(*) FROM callback_processing WHERE status <> 'processed'")
+            assert unsettled.fetchone() == (0,)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,18 @@ def test_starter_killed_outright_leaves_no_orphan_and_no_stale_lock(folder: Path
         assert not is_alive(pid)
 
 
+def test_lock_that_is_a_link_is_refused_and_its_target_left_alone(folder: Path, tmp_path: Path) -> None:
+    server = EmbeddedServer(folder, **SMALL)
+    server._make_folders()
+    target = tmp_path / "target"
+    target.write_text("precious")
+    (server.place / "lock").symlink_to(target)
+    with pytest.raises(PlaceRefused, match="it is a link"):
+        server.start()
+    assert target.read_text() == "precious"
+    (server.place / "lock").unlink()
+
+
 @linux
 def test_stale_pid_that_is_another_process_now_does_not_stop_a_start(folder: Path) -> None:
     with EmbeddedServer(folder, **SMALL) as server:

@@ -324,6 +324,15 @@ def test_unknown_page_is_a_plain_404(portal: FlaskClient, path: str) -> None:
 # Pages.
 
 
+@pytest.mark.parametrize(
+    "query", ["endpoint=x", "_method=FOO", "_external=1", "_anchor=x", "_scheme=javascript"]
+)
+def test_parameter_that_a_framework_may_know_is_only_kept(portal: FlaskClient, query: str) -> None:
+    answer = portal.get(f"/?{query}&lang=vi")
+    assert answer.status_code == 200
+    assert f'href="?{query}&amp;lang=en"' in answer.text
+
+
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_home_lists_dossiers_and_says_it_is_a_demonstration(
     portal: FlaskClient, store: Store, lang: str

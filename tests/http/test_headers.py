@@ -12,7 +12,10 @@ from payclear.http.html import asset
 from payclear.identity.domain import StaffRole
 from payclear.identity.sessions import create_staff
 from payclear.runtime import Runtime
-from tests.scenes import Scene
+from tests.console.conftest import LogIn, log_in, staff  # noqa: F401  (fixtures)
+from tests.reconciliation.conftest import nights  # noqa: F401  (fixture)
+from tests.reconciliation.nights import NightScene
+from tests.scenes import VNPAY, Scene
 
 POLICY = {
     "default-src 'none'",
@@ -150,6 +153,35 @@ def test_every_get_route_without_parameters_that_answers_html_carries_the_header
             require_page_headers(answer)
             seen += 1
     assert seen >= 3
+
+
+def test_every_page_behind_the_login_carries_the_headers(
+    nights: NightScene,  # noqa: F811
+    staff: None,  # noqa: F811
+    log_in: LogIn,  # noqa: F811
+    staff_client: FlaskClient,
+) -> None:
+    attempt = nights.paid()
+    nights.line(attempt, amount=attempt.amount + 1)
+    nights.write()
+    nights.night()
+    order_ref = attempt.attempt_ref[:13]
+    assert log_in(staff_client).status_code == 303
+    day = f"/console/reconciliation/{VNPAY}/{nights.today}"
+    pages = ["/console/", "/console/orders", f"/console/orders/{order_ref}", "/console/doubt"]
+    pages += ["/console/reconciliation", day, f"{day}?lang=en"]
+    refused = ["/console/orders/none", "/console/reconciliation?account=none", f"{day}9"]
+    for address, status in [*((each, 200) for each in pages), *((each, 404) for each in refused)]:
+        answer = staff_client.get(address)
+        assert (answer.status_code, answer.mimetype) == (status, "text/html"), address
+        require_page_headers(answer)
+    served = {rule.rule for rule in staff_client.application.url_map.iter_rules() if "GET" in rule.methods}
+    console_pages = {rule for rule in served if rule.startswith("/console")}
+    assert len(console_pages) == 8, "a new page of the console: look at its headers here"
+    csv = staff_client.get(f"{day}.csv")
+    assert (csv.status_code, csv.headers["Cache-Control"]) == (200, "no-store")
+    assert csv.headers["X-Content-Type-Options"] == "nosniff"
+    assert csv.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_https_application_sends_hsts_everywhere(runtime: Runtime) -> None:

@@ -1,6 +1,7 @@
 """Pages in two languages, and what a visitor sees when something is refused or fails."""
 
 import logging
+import re
 
 import psycopg
 import pytest
@@ -100,6 +101,16 @@ def test_language_links_keep_the_other_parameters(visitor: FlaskClient) -> None:
     with app.test_request_context("/error/404?code=A%26B&lang=vi"):
         text = render("error.html", locale="vi", shown=404).get_data(as_text=True)
     assert 'href="/error/404?code=A%26B&amp;lang=en"' in text
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "///evil.example/x"])
+def test_language_links_never_lead_to_another_host(visitor: FlaskClient, path: str) -> None:
+    app = visitor.application
+    with app.test_request_context("/", environ_overrides={"PATH_INFO": path}):
+        text = render("error.html", locale="vi", shown=404).get_data(as_text=True)
+    links = [link for link in re.findall(r'href="([^"]*)"', text) if "lang=en" in link]
+    assert links
+    assert all(re.match(r"/(?![/\\])", link) for link in links)
 
 
 def test_text_put_into_a_page_is_escaped(visitor: FlaskClient) -> None:

@@ -1,27 +1,11 @@
 """One town for all journeys of a test process, and a browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.database import TestServer
 from tests.journeys.town import Town
-
-CHROMIUM = os.environ.get("PAYCLEAR_TEST_CHROMIUM") or next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +28,6 @@ def calm(town: Town) -> Town:
     town.wait_until_up()
     town.control("faults", provider="vnpay", attempt_ref="*", faults=[])
     return town
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: install it, or name it in PAYCLEAR_TEST_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 import tomllib
@@ -94,6 +95,11 @@ def test_toml_mistake_is_named(config_dir: Path, text: str, sentence: str) -> No
     assert any(sentence in line for line in problems("development", {}, config_dir))
 
 
+def test_previous_audit_key_that_is_no_public_key_is_refused() -> None:
+    said = problems("test", {"PAYCLEAR_SECURITY_AUDIT_PREVIOUS_KEYS": "not-a-key"})
+    assert any(line.startswith("security.audit_previous_keys has not the form it must have") for line in said)
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     assert any("default.toml cannot be read" in line for line in problems("test", {}, tmp_path))
 
@@ -123,6 +129,17 @@ def test_number_that_is_not_plain_is_refused(number: str) -> None:
         ("PAYCLEAR_SECURITY_SESSION_SECRET", "demo-only-" + "x" * 40, "is a demonstration key"),
         ("PAYCLEAR_SECURITY_SESSION_SECRET", None, "The secret security.session_secret is missing"),
         ("PAYCLEAR_SECURITY_SEAL_KEYS", "2026a=short", "2026a is not base64 of 32 bytes"),
+        (
+            "PAYCLEAR_SECURITY_SEAL_KEYS",
+            f"2026a={base64.b64encode(bytes(32)).decode()}",
+            "2026a is one byte repeated",
+        ),
+        (
+            "PAYCLEAR_SECURITY_INDEX_SECRET",
+            PRODUCTION["PAYCLEAR_SECURITY_SESSION_SECRET"],
+            "is the same as security.session_secret",
+        ),
+        ("PAYCLEAR_LOGGING_LEVEL", "DEBUG", "logging.level must not be DEBUG"),
         ("PAYCLEAR_SECURITY_SEAL_KEYS", "keys", "must be a table of texts"),
         ("PAYCLEAR_SECURITY_SEAL_ACTIVE", "2027a", "which is not among security.seal_keys"),
     ],

@@ -10,6 +10,7 @@ from payclear.kernel.clock import FixedClock
 from payclear.kernel.ids import new_uuid, public_id
 from payclear.obligations.schemas import obligation_json
 from payclear.runtime import Runtime
+from tests.database import TestServer
 from tests.portal_api import PortalApi
 from tests.scenes import Scene
 
@@ -152,6 +153,7 @@ def test_register_wrong_shape_is_refused_and_named(
         (FINE, "surcharge.beneficiary_account", "TK-NONE", "unknown_beneficiary_account"),
         (FINE, "document.served_on", "2026-10-29", "invalid_fine_decision"),
         (FINE, "document.decided_on", "2026-11-22", "invalid_input"),
+        (FINE, "document.served_on", "2026-11-22", "invalid_fine_decision"),
         (FEE, "lines", [{**LINE, "amount": 10**15}] * 2, "invalid_amount"),
     ],
 )
@@ -183,7 +185,19 @@ def test_register_known_document_with_other_contents_is_409(
 def test_register_document_of_another_portal_is_409(app: Flask, scene: Scene, portal: PortalApi) -> None:
     assert portal.post("/obligations", FEE).status_code == 201
     stranger = PortalApi.of(app, scene, portal_code="stranger")
-    refused(stranger.post("/obligations", FEE), 409, "document_already_registered")
+    answer = stranger.post("/obligations", FEE)
+    refused(answer, 409, "document_already_registered")
+    assert "by another portal or with other contents" in answer.json["detail"]
+    assert portal.key not in answer.text
+
+
+def test_register_fine_while_our_catalogue_lacks_the_rate_is_503(
+    portal: PortalApi, runtime: Runtime, postgres: TestServer
+) -> None:
+    with postgres.superuser() as connection:
+        connection.execute("DELETE FROM rate")
+    refused(portal.post("/obligations", FINE), 503, "rate_not_in_force")
+    assert rows(runtime) == [0, 0, 0, 0]
 
 
 def test_register_again_is_the_same_obligation(portal: PortalApi, runtime: Runtime) -> None:
@@ -242,6 +256,7 @@ def test_register_personal_data_is_not_stored_in_clear(portal: PortalApi, runtim
 @pytest.mark.parametrize(
     "obligation_id",
     [public_id("obl", new_uuid()), public_id("ord", new_uuid()), "obl_1", "x", "%00", "A" * 3000],
+    ids=["nobody's", "another kind", "short", "letter", "NUL", "long"],
 )
 def test_read_unknown_obligation_is_404(portal: PortalApi, obligation_id: str) -> None:
     refused(portal.get(f"/obligations/{obligation_id}"), 404, "obligation_not_found")

@@ -8,6 +8,9 @@ import pytest
 from payclear.assembly import load_modules
 from payclear.callbacks.service import receive
 from payclear.contract.outcomes import EvidenceSource, Outcome
+from payclear.db.embedded import OWNER_ROLE, SUPERUSER
+from payclear.db.engine import make_engine
+from payclear.db.uow import Database
 from payclear.operations.verify import report, verify
 from payclear.orders.service import cancel_order
 from payclear.receipts.service import issue_waiting
@@ -55,6 +58,7 @@ PLANTS = [
         "INV-04",
         "UPDATE payment_attempt SET provider_ref = (SELECT min(provider_ref) FROM payment_attempt"
         " WHERE state = 'succeeded') WHERE state = 'surplus'",
+        also=("INV-05",),
     ),
     Plant("INV-05", "DELETE FROM posting; DELETE FROM journal_entry", also=("INV-23",)),
     Plant("INV-05", "UPDATE obligation SET state = 'open' WHERE state = 'paid'", also=("INV-08",)),
@@ -81,8 +85,8 @@ PLANTS = [
     Plant(
         "INV-16",
         "INSERT INTO payment_evidence (id, attempt_id, provider_account, attempt_ref, source, outcome, effect, amount,"
-        " currency, recorded_at) SELECT gen_random_uuid(), attempt_id, provider_account, attempt_ref, 'status_query',"
-        " outcome, effect, amount, currency, now() FROM payment_evidence WHERE effect = 'captured'",
+        " provider_ref, currency, recorded_at) SELECT gen_random_uuid(), attempt_id, provider_account, attempt_ref, 'status_query',"
+        " outcome, effect, amount, provider_ref, currency, now() FROM payment_evidence WHERE effect = 'captured'",
     ),
     Plant("INV-17", "UPDATE payment_evidence SET amount = amount + 1 WHERE effect = 'captured'"),
     Plant("INV-17", "DELETE FROM suspense_case"),
@@ -124,7 +128,7 @@ def busy(scene: Scene) -> Scene:
         types = ["payment_order.paid", "payment_order.cancelled"]
         register_endpoint(uow, scene.runtime.sealer, scene.portal_code, "https://portal.example/hooks", types)
         uow.commit()
-    scene.runtime.clock.advance(timedelta(seconds=1))
+    scene.runtime.clock.advance(timedelta(minutes=2))
     pay_by_callback(scene)
     doubled = scene.order()
     first = scene.attempt(doubled)
@@ -170,6 +174,27 @@ def test_planted_violation_turns_its_invariant_red(busy: Scene, postgres: TestSe
         with postgres.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
             connection.execute(plant.undo or "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("role", "fault"), [(OWNER_ROLE, "owns it, or may act as its owner"), (SUPERUSER, "is a superuser")]
+)
+def test_work_as_a_role_that_could_change_the_books_is_an_offence(
+    scene: Scene, postgres: TestServer, role: str, fault: str
+) -> None:
+    runtime = scene.runtime
+    engine = make_engine(postgres.server.url(role), runtime.settings)
+    try:
+        findings = verify(Database(engine, runtime.clock), load_modules(runtime.settings).checks)
+    finally:
+        engine.dispose()
+    broken_ids = {finding.check.id for finding in findings if not finding.holds}
+    assert broken_ids == {"INV-03", "INV-03c"}
+    for finding in findings:
+        if finding.check.id in broken_ids:
+            faults = {offender["fault"] for offender in finding.offenders}
+            assert any(fault in each for each in faults)
+            assert f"{role} holds UPDATE" in faults
 
 
 def test_report_names_the_broken_invariant_and_its_rows(busy: Scene, postgres: TestServer) -> None:

@@ -160,6 +160,14 @@ def test_create_order_of_several_obligations_answers_everything(portal: PortalAp
     assert order["pay_url"].startswith("http://127.0.0.1:8000/pay/")
     assert order["return_url"] == RETURN_URL
     assert (order["locale"], order["paid_at"], order["attempts"]) == ("en", None, [])
+    assert order["receipt_url"] is None
+
+
+def test_read_paid_order_names_the_way_to_its_receipt(portal: PortalApi, scene: Scene) -> None:
+    paid = portal.get(f"/payment-orders/{scene.paid_order().order_ref}").json
+    assert paid["receipt_url"] == f"{paid['pay_url']}/receipt"
+    lead = portal.app.test_client().get(paid["receipt_url"])
+    assert lead.status_code == 303
 
 
 def test_create_default_expiry_is_a_day_and_a_growing_amount_ends_at_midnight(
@@ -176,7 +184,9 @@ def test_create_answer_is_what_reading_answers(portal: PortalApi) -> None:
 
 
 @pytest.mark.parametrize(
-    "order_ref", [new_order_ref(), "PC0000000000X", "x", "%00", "..%2f..%2fetc", "A" * 3000]
+    "order_ref",
+    [new_order_ref(), "PC0000000000X", "x", "%00", "..%2f..%2fetc", "A" * 3000],
+    ids=["nobody's", "wrong check digit", "letter", "NUL", "path", "long"],
 )
 def test_unknown_order_is_404(portal: PortalApi, order_ref: str) -> None:
     assert portal.get(f"/payment-orders/{order_ref}").status_code == 404

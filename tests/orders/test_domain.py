@@ -36,6 +36,7 @@ def standing(**changes) -> Standing:
         "evidence_rank": -1,
         "amount": Money(1000),
         "merchant_account": "M",
+        "booked_ref": None,
         "attempt_lapsed": False,
         "is_last_try": False,
     }

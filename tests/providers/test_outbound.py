@@ -2,7 +2,8 @@ import socket
 
 import pytest
 
-from providers.outbound import OutboundRefused, check_url, is_public_address, resolve
+from providers.outbound import OutboundRefused, check_url, resolve
+from tests.security.address_table import PRIVATE, PUBLIC
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ from providers.outbound import OutboundRefused, check_url, is_public_address, re
         "https://①②⑦.⓪.⓪.①/",
         "https://provider.example.vn:0/",
         "https://provider.example.vn:99999/",
+        "https://provider.example.vn:22/",
+        "https://provider.example.vn:8080/",
         "https://[::1",
         "https://-provider.example.vn/",
     ],
@@ -38,41 +41,22 @@ def test_check_url_insecure_host_is_allowed_for_that_host_only():
     assert not check_url("https://provider.example.vn/", allow_insecure_host="127.0.0.1").insecure_allowed
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "0.0.0.0",
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "100.64.0.1",
-        "192.0.0.8",
-        "198.18.0.1",
-        "224.0.0.1",
-        "255.255.255.255",
-        "::1",
-        "::",
-        "::ffff:127.0.0.1",
-        "::127.0.0.1",
-        "64:ff9b::7f00:1",
-        "64:ff9b:1::1",
-        "2002:7f00:1::",
-        "fe80::1%eth0",
-        "fc00::1",
-        "ff02::1",
-        "2001:db8::1",
-        "nonsense",
-    ],
-)
-def test_is_public_address_inner_addresses_are_not(address):
-    assert not is_public_address(address)
+def resolving_to(monkeypatch, *addresses):
+    found = [(socket.AF_INET, 1, 6, "", (address, 443)) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "203.113.131.1", "2606:4700::1111"])
-def test_is_public_address_outer_addresses_are(address):
-    assert is_public_address(address)
+@pytest.mark.parametrize("address", PRIVATE)
+def test_resolve_inner_address_is_refused(monkeypatch, address):
+    resolving_to(monkeypatch, address)
+    with pytest.raises(OutboundRefused):
+        resolve("provider.example.vn", 443, insecure_allowed=False)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_resolve_outer_address_is_taken(monkeypatch, address):
+    resolving_to(monkeypatch, address)
+    assert resolve("provider.example.vn", 443, insecure_allowed=False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0x7f.1", "2130706433", "127.1", "localhost"])
@@ -82,7 +66,6 @@ def test_resolve_names_of_loopback_are_refused(host):
 
 
 def test_resolve_one_inner_address_among_many_refuses_all(monkeypatch):
-    found = [(socket.AF_INET, 1, 6, "", (ip, 443)) for ip in ("8.8.8.8", "10.0.0.1")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+    resolving_to(monkeypatch, "8.8.8.8", "10.0.0.1")
     with pytest.raises(OutboundRefused):
         resolve("provider.example.vn", 443, insecure_allowed=False)

@@ -150,7 +150,8 @@ def test_transport_tls_that_fails_is_not_sent(transport, monkeypatch):
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with raw_peer(plain) as peer:
-        monkeypatch.setattr(outbound, "is_public_address", lambda address: True)
+        monkeypatch.setattr(outbound, "is_public", lambda address: True)
+        monkeypatch.setattr(outbound, "PORTS", {peer.port})
         with pytest.raises(NotSent):
             transport.send("POST", f"https://{HERE}:{peer.port}/", body=b"secret")
         assert peer.connections == 1

@@ -36,7 +36,11 @@ def offenders(runtime: Runtime) -> dict[str, int]:
 SOUND = {"INV-31": 0, "INV-31b": 0}
 
 
-@pytest.mark.parametrize("code", ["", "x", "O" * 26, "' OR 1=1 --", new_verification_code()])
+@pytest.mark.parametrize(
+    "code",
+    ["", "x", "O" * 26, "' OR 1=1 --", new_verification_code()],
+    ids=["empty", "letter", "other letters", "quote", "nobody's"],
+)
 def test_get_receipt_unknown_code_is_told(runtime: Runtime, code: str) -> None:
     with runtime.database.begin() as uow, pytest.raises(ReceiptNotFound):
         get_receipt(uow, code)

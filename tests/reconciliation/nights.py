@@ -45,6 +45,7 @@ class WrittenStatements(Provider):
         amount_min=1,
         amount_max=10**15,
         confirm_by_query=False,
+        create_repeats_safely=False,
         open_points=(),
     )
 

@@ -38,7 +38,11 @@ def test_unknown_user_never_verifies():
     assert not verify_password(PASSWORD, None)
 
 
-@pytest.mark.parametrize("damaged", ["", "x", HASH[:-3], HASH.replace("argon2id", "argon2i")])
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "x", HASH[:-3], HASH.replace("argon2id", "argon2i")],
+    ids=["empty", "letter", "cut", "another algorithm"],
+)
 def test_damaged_hash_never_verifies(damaged):
     assert not verify_password(PASSWORD, damaged)
 

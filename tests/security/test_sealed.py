@@ -65,7 +65,11 @@ def test_value_that_was_never_sealed_is_broken(sealed):
         SEALER.open(sealed, data_key=DATA_KEY, **CELL)
 
 
-@pytest.mark.parametrize("wrapped", [b"", b"short", bytes(40), DATA_KEY.wrapped[:-1], DATA_KEY.wrapped[::-1]])
+@pytest.mark.parametrize(
+    "wrapped",
+    [b"", b"short", bytes(40), DATA_KEY.wrapped[:-1], DATA_KEY.wrapped[::-1]],
+    ids=["empty", "short", "zeros", "cut", "reversed"],
+)
 def test_altered_data_key_is_broken(wrapped):
     sealed = SEALER.seal("x", data_key=DATA_KEY, **CELL)
     with pytest.raises(SealBroken) as caught:

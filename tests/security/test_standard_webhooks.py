@@ -159,7 +159,11 @@ def test_malformed_secret_is_unusable(secret):
         sign_v1(Secret(secret), MESSAGE_ID, STAMP, BODY)
 
 
-@pytest.mark.parametrize("text", ["", "whpk_", "whpk_YQ==", SIGNER.public_raw_base64])
+@pytest.mark.parametrize(
+    "text",
+    ["", "whpk_", "whpk_YQ==", SIGNER.public_raw_base64],
+    ids=["empty", "prefix", "short", "no prefix"],
+)
 def test_malformed_public_key_is_unusable(text):
     with pytest.raises(KeyUnusable):
         public_key(text)

@@ -4,8 +4,10 @@ import base64
 import json
 import subprocess
 import threading
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -16,8 +18,8 @@ from payclear.kernel.ids import new_uuid, public_id
 from payclear.kernel.secret import Secret
 from payclear.runtime import Runtime
 from payclear.security.standard_webhooks import new_secret, public_key, verify
+from payclear.webhooks import queries, service
 from payclear.webhooks import sender as sender_module
-from payclear.webhooks import service
 from payclear.webhooks.domain import GIVE_UP_AFTER, PAUSES, Answer
 from payclear.webhooks.jobs import drain
 from payclear.webhooks.sender import LEASE
@@ -144,6 +146,56 @@ def test_dead_portal_does_not_hold_up_another(stage: Stage) -> None:
         stage.drain()
         assert sorted(healthy.ids()) == sorted(told)
         assert release.is_set()
+
+
+def many_failing(stage: Stage, portals: int = 4) -> None:
+    """Four failing endpoints a portal, each with three deliveries that have been due for an hour."""
+    for number in range(portals):
+        code = stage.portal(f"dead{number}")
+        for port in range(1, 5):
+            stage.endpoint(f"http://127.0.0.1:{port}/", portal_code=code)
+        for _ in range(3):
+            stage.happen(portal_code=code)
+    with stage.runtime.database.begin() as uow:
+        uow.run("UPDATE webhook_endpoint SET failures = 5")
+        uow.commit()
+    stage.clock.advance(timedelta(hours=1))
+
+
+def claimed_portals(stage: Stage, *, limit: int = 16, busy: dict[UUID, int] | None = None) -> Counter[str]:
+    """Whose deliveries the sender would take now."""
+    with stage.runtime.database.begin() as uow:
+        claims = queries.claim_due(
+            uow,
+            now=uow.now,
+            leased_until=uow.now + LEASE,
+            limit=limit,
+            in_flight_max=4,
+            failures_max=3,
+            busy=busy or {},
+        )
+        owner = dict(uow.run("SELECT id, portal_code FROM webhook_endpoint").fetchall())
+    return Counter(owner[claim.endpoint_id] for claim in claims)
+
+
+def test_sixteen_dead_endpoints_leave_a_healthy_one_its_places(stage: Stage) -> None:
+    many_failing(stage)
+    stage.endpoint("http://127.0.0.1:9/")
+    for _ in range(6):
+        stage.happen()
+    claimed = claimed_portals(stage)
+    assert claimed["demoportal"] == 4
+    assert claimed.total() == 8
+    assert claimed_portals(stage, limit=5)["demoportal"] == 4
+
+
+def test_failing_endpoints_in_flight_count_among_their_places(stage: Stage) -> None:
+    many_failing(stage, portals=2)
+    with stage.runtime.database.begin() as uow:
+        ids = [row[0] for row in uow.run("SELECT id FROM webhook_endpoint ORDER BY id").fetchall()]
+    assert claimed_portals(stage).total() == 4
+    assert claimed_portals(stage, busy=dict.fromkeys(ids[:3], 1)).total() == 1
+    assert claimed_portals(stage, busy={ids[0]: 4, ids[1]: 2}).total() == 0
 
 
 # Failure and its repair.

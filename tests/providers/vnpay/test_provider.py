@@ -46,7 +46,7 @@ def test_verify_callback_cancelled_is_rejected_and_names_no_transaction():
     assert got.evidence.detail_code == "24"
     assert got.evidence.provider_ref is None
     assert got.evidence.paid_at is None
-    assert got.dedupe_key == f"{REFERENCE}:0:02:24"
+    assert got.dedupe_key == f"{REFERENCE}:0:02:24:150000"
 
 
 @pytest.mark.parametrize(

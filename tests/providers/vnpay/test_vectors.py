@@ -92,7 +92,7 @@ def test_verify_callback_vector_is_a_confirmed_payment():
     assert got.evidence.paid_at.isoformat() == "2026-11-21T03:31:12+00:00"
     assert got.evidence.paid_at_raw == "20261121103112"
     assert got.evidence.detail_code == "00"
-    assert got.dedupe_key == "PPVPHC20261121000001:14226112:00:00"
+    assert got.dedupe_key == "PPVPHC20261121000001:14226112:00:00:1250000"
     assert got.key_id == "hash_secret"
 
 
