@@ -33,6 +33,10 @@ def night(scene: Scene, lines: list[Line], *faults: str) -> Night:
     total = sum(line.amount for line in lines)
     day = StatementDay(lines=lines, count=len(lines), total=total, file_faults=frozenset(faults))
     content = workbook(day, terminal="DEMOV210", on=DAY)
+    if "html" in faults:
+        content = b"<html><body>Service Unavailable</body></html>"
+    if "truncated" in faults:
+        content = content[: len(content) // 2]
     file = StatementFile(name="VNPAYGATEWAY.xlsx", content=content, media_type="x", business_on=DAY)
     return run_night(scene.runtime, VNPAY, DAY, file=file)
 
