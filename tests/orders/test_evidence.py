@@ -247,3 +247,13 @@ def test_confirmation_of_nothing_proves_nothing(scene: Scene) -> None:
     nothing = replace(scene.evidence(scene.attempt(order)), amount=Money(0))
     assert scene.apply(nothing).effect is Effect.DOUBTED
     assert scene.reload(order.id).public_status == "pending"
+
+
+def test_confirmation_without_a_reference_is_booked_under_the_one_that_is_known(scene: Scene) -> None:
+    order = scene.order()
+    attempt = scene.attempt(order)
+    scene.apply(scene.evidence(attempt, Outcome.PENDING, provider_ref="9001"))
+    scene.apply(replace(scene.evidence(attempt), provider_ref=None))
+    with scene.runtime.database.begin() as uow:
+        assert uow.run("SELECT natural_key FROM journal_entry").fetchone() == ("money-in:vnpay-demo:9001",)
+    assert scene.reload(order.id).attempts[0].provider_ref == "9001"
