@@ -134,7 +134,7 @@ def _contests(stage: Stage, exemplar: Exemplar, plan: Plan, results: Results) ->
         try:
             for size in plan.sizes:
                 results.scale += _rounds(arena, seeder, size, (SCALE,), plan.runs)
-                if size == SIZES[-1]:
+                if plan.contests and size == SIZES[-1]:
                     results.contests += _rounds(arena, seeder, size, plan.contests, plan.runs)
         finally:
             arena.close()
@@ -184,8 +184,11 @@ def _invariants(stage: Stage) -> str:
         findings = verify(runtime.database, assemble(runtime).modules.checks)
     finally:
         runtime.database.engine.dispose()
-    broken = [finding.check.id for finding in findings if not finding.holds]
-    return f"BROKEN: {', '.join(broken)}" if broken else f"all {len(findings)} hold"
+    broken = [finding for finding in findings if not finding.holds]
+    for finding in broken:
+        _say(f"  {finding.check.id} {finding.check.title}: {len(finding.offenders)}, {finding.offenders[0]}")
+    names = ", ".join(finding.check.id for finding in broken)
+    return f"BROKEN: {names}" if broken else f"all {len(findings)} hold"
 
 
 @contextmanager

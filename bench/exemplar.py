@@ -183,10 +183,11 @@ def make_exemplar(runtime: Runtime, superuser: psycopg.Connection[Any], *, porta
     recorder = _Recorder(runtime)
     client = create_app(runtime).test_client()
     sender = Sender.of(runtime)
-    before = _Journey(runtime, client, sender, recorder, 1)
+    # A seeded case's number, reversed, ends in 1: these two journeys end in other digits and meet none of them.
+    before = _Journey(runtime, client, sender, recorder, 2)
     before.call_back(before.send(before.create(before.register())[0], portal_code))
     baseline = _rows(superuser)
-    journey = _Journey(runtime, client, sender, recorder, 2)
+    journey = _Journey(runtime, client, sender, recorder, 3)
     obligation_id = journey.register()
     owed = _since(baseline, superuser)
     order_ref, create_statements = journey.create(obligation_id)

@@ -208,7 +208,9 @@ def _book(
         legs = suspense_legs(evidence.amount)
     entry = Entry(
         template=template,
-        natural_key=capture_key(attempt.provider_account, evidence.provider_ref or attempt.attempt_ref),
+        natural_key=capture_key(
+            attempt.provider_account, evidence.provider_ref or attempt.provider_ref or attempt.attempt_ref
+        ),
         provider_account=attempt.provider_account,
         business_on=vietnam_date(evidence.paid_at or uow.now),
         legs=legs,

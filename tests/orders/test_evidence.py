@@ -288,3 +288,13 @@ def test_hint_after_the_money_asks_nothing(scene: Scene, outcome: Outcome) -> No
     scene.apply(scene.evidence(attempt))
     hint(scene, attempt, outcome)
     assert scene.reload(order.id).attempts[0].next_query_at is None
+
+
+def test_confirmation_without_a_reference_is_booked_under_the_one_that_is_known(scene: Scene) -> None:
+    order = scene.order()
+    attempt = scene.attempt(order)
+    scene.apply(scene.evidence(attempt, Outcome.PENDING, provider_ref="9001"))
+    scene.apply(replace(scene.evidence(attempt), provider_ref=None))
+    with scene.runtime.database.begin() as uow:
+        assert uow.run("SELECT natural_key FROM journal_entry").fetchone() == ("money-in:vnpay-demo:9001",)
+    assert scene.reload(order.id).attempts[0].provider_ref == "9001"
