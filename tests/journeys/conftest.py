@@ -4,17 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.database import TestServer
+from tests.database import start_server
 from tests.journeys.town import Town
 
 
 @pytest.fixture(scope="session")
-def town(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    built = Town(postgres, tmp_path_factory.mktemp("town"), "town")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town with a PostgreSQL of its own: journeys kill it too."""
+    server = start_server(tmp_path_factory.mktemp("town-pg"))
+    built = Town(server, tmp_path_factory.mktemp("town"), "town")
     try:
         yield built.build()
     finally:
         built.stop()
+        server.server.destroy()
 
 
 @pytest.fixture
