@@ -216,6 +216,17 @@ def test_callback_that_never_applies_is_quarantined_for_a_person(
     assert row == ("quarantined", "UndefinedTable", 8)
 
 
+def test_repeated_callback_that_still_can_not_be_applied_is_kept_once_and_counted(
+    scene: Scene, client: FlaskClient, postgres: TestServer
+) -> None:
+    query = ipn_query(scene.runtime, scene.attempt(scene.order()))
+    with broken_ledger(postgres):
+        assert [call(client, query) for _ in range(3)] == ["99"] * 3
+    with scene.runtime.database.begin() as uow:
+        assert uow.run("SELECT status, tries FROM callback_processing").fetchall() == [("pending", 3)]
+    assert call(client, query) == "00"
+
+
 def test_callback_of_an_account_that_is_gone_does_not_hold_up_the_others(
     scene: Scene, client: FlaskClient, postgres: TestServer
 ) -> None:
