@@ -1,10 +1,11 @@
 # payclear: two commands to begin with, `make run` and `make test`. `make help` lists all.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench fmt lock clean runtime development
+.PHONY: help run test check coverage bench forgery provider fmt lock clean runtime development
 
 PY := .venv/bin/python
 ARGS ?=
+NAME ?=
 export PYTHON ?=
 
 help: ## list what make can do
@@ -27,6 +28,14 @@ coverage: development ## run every test and show what no test reached
 
 bench: development ## measure callbacks, orders and reconciliation against pgbench on this machine
 	@exec $(PY) -m bench $(ARGS)
+
+forgery: development ## forge 100,000 callbacks of every adapter and believe none (ARGS="--only momo --count 2000")
+	@exec $(PY) -m tests.providers.forgery $(ARGS)
+
+provider: development ## write the skeleton of a new adapter: make provider NAME=songhong
+	@test -n "$(NAME)" || { echo "payclear: name the adapter: make provider NAME=songhong" >&2; exit 2; }
+	@$(PY) -m providers.scaffold "$(NAME)" $(ARGS)
+	@$(PY) -m payclear.cli docs
 
 fmt: development ## format the code and mend what the linter can mend
 	$(PY) -m ruff check --fix .

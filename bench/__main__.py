@@ -1,4 +1,4 @@
-"""`python -m bench`: measures callbacks, orders and the night on this machine, and says whether the goals are met.
+"""`python -m bench`: measures callbacks, orders, the night and a hanging provider here, and whether the goals are met.
 
 Exit code 1 when a goal is missed, 2 when a figure can not be trusted. It starts, fills and destroys a server of its own.
 """
@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from bench import night, report
+from bench import hang, night, report
 from bench.contest import CALLBACK, CREATE, Arena, Bout, ContestFailed, Discipline, Effort
 from bench.exemplar import Exemplar, ExemplarFailed, make_exemplar
+from bench.hang import HangFailed
 from bench.night import NightFailed
 from bench.pgbench import PgbenchFailed
 from bench.report import Results
@@ -31,7 +32,8 @@ from payclear.operations.verify import verify
 ROOT: Final = Path(__file__).resolve().parent
 FOLDER: Final = ROOT.parent / "var" / "bench"
 LATEST: Final = ROOT / "results" / "latest.json"
-FIRST, WORK, NIGHT = "bench_first", "bench_work", "bench_night"
+HANG_RESULT: Final = ROOT / "results" / "hang.json"
+FIRST, WORK, NIGHT, HANG = "bench_first", "bench_work", "bench_night", "bench_hang"
 
 CONTESTS: Final = (
     Effort(clients=1, requests=1_500, transactions=1_200, seconds=3.0),
@@ -42,9 +44,12 @@ SCALE: Final = Effort(clients=8, requests=900, transactions=100, seconds=3.0)
 SIZES: Final = (10_000, 100_000)
 LARGE: Final = 1_000_000
 NIGHT_LINES: Final = 100_000
+HANG_SECONDS: Final = 40.0
 WARM_UP: Final = 2_000
 
-FAILURES: Final = (ContestFailed, ExemplarFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed)
+FAILURES: Final = (
+    *(ContestFailed, ExemplarFailed, HangFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Plan:
     sizes: tuple[int, ...]
     contests: tuple[Effort, ...]
     night_lines: int
+    hang_seconds: float
+    places: int
     checks: bool
 
 
@@ -63,23 +70,52 @@ def main() -> int:
     plan = _plan(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # put the servers away, as on Ctrl-C
     try:
-        results = _measure(plan)
+        return _run(plan)
     except FAILURES as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 2
-    report.write(results, LATEST)
-    print("\n" + report.table(results))
-    return 1 if report.missed(results) or "BROKEN" in results.invariants else 0
 
 
-def _measure(plan: Plan) -> Results:
+def _run(plan: Plan) -> int:
+    """Everything of the plan; the hang has figures of its own kind, and a file of its own."""
     with Stage(FOLDER) as stage:
         exemplar, version = _exemplar(stage)
-        results = Results(report.machine(sync_us(stage.folder), version), plan.runs)
-        if plan.night_lines:
-            _night(stage, exemplar, plan, results)
-        if plan.sizes:
-            _contests(stage, exemplar, plan, results)
+        machine = report.machine(sync_us(stage.folder), version)
+        is_missed = False
+        if plan.hang_seconds:
+            is_missed = _hang(stage, exemplar, plan, machine)
+        if plan.night_lines or plan.sizes:
+            results = _measure(stage, exemplar, plan, machine)
+            report.write(results.to_json(), LATEST)
+            print("\n" + report.table(results))
+            is_missed |= bool(report.missed(results)) or "BROKEN" in results.invariants
+    return 1 if is_missed else 0
+
+
+def _hang(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str]) -> bool:
+    with _seeded(stage, exemplar, HANG) as seeder:
+        _say(f"one provider hangs: {plan.hang_seconds:.0f} s without, {plan.hang_seconds:.0f} s with")
+        result = hang.measure(
+            stage,
+            HANG,
+            exemplar,
+            seeder,
+            seconds=plan.hang_seconds,
+            places=plan.places,
+            machine=machine,
+        )
+    if not plan.places:
+        report.write(result.to_json(), HANG_RESULT)
+    print("\n" + hang.table(result))
+    return bool(result.missed)
+
+
+def _measure(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str]) -> Results:
+    results = Results(machine, plan.runs)
+    if plan.night_lines:
+        _night(stage, exemplar, plan, results)
+    if plan.sizes:
+        _contests(stage, exemplar, plan, results)
     return results
 
 
@@ -89,15 +125,26 @@ def _plan(arguments: list[str]) -> Plan:
         "--large", action="store_true", help="measure at 10^6 orders too (minutes of seeding)"
     )
     parser.add_argument("--runs", type=int, default=3, help="runs of each contest; the median counts")
-    parser.add_argument("--only", choices=("contests", "scale", "night"), help="leave out the rest")
+    parser.add_argument("--only", choices=("contests", "scale", "night", "hang"), help="leave out the rest")
+    parser.add_argument(
+        "--seconds", type=float, default=HANG_SECONDS, help="seconds of each phase of the hang"
+    )
+    parser.add_argument(
+        "--places",
+        type=int,
+        default=0,
+        help="calls of one account at once, to see the hang without protection",
+    )
     parser.add_argument("--no-verify", action="store_true", help="leave out the invariants at the end")
     asked = parser.parse_args(arguments)
     sizes = (*SIZES, LARGE) if asked.large else SIZES
     return Plan(
         runs=asked.runs,
-        sizes={"contests": SIZES[1:], "night": ()}.get(asked.only or "", sizes),
+        sizes={"contests": SIZES[1:], "night": (), "hang": ()}.get(asked.only or "", sizes),
         contests=CONTESTS if asked.only in (None, "contests") else (),
         night_lines=NIGHT_LINES if asked.only in (None, "night") else 0,
+        hang_seconds=asked.seconds if asked.only in (None, "hang") else 0.0,
+        places=asked.places,
         checks=not asked.no_verify,
     )
 

@@ -89,10 +89,10 @@ def missed(results: Results) -> list[str]:
     return misses
 
 
-def write(results: Results, path: Path) -> None:
-    """Keep the figures as JSON."""
+def write(figures: dict[str, Any], path: Path) -> None:
+    """Keep figures as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _contest_rows(contests: Sequence[Bout]) -> Iterable[str]:

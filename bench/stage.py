@@ -94,11 +94,11 @@ class Stage:
 class Web:
     """`payclear serve` as an installation runs it, on a free port of the loopback."""
 
-    def __init__(self, stage: Stage, database: str) -> None:
-        self.port = _free_port()
+    def __init__(self, stage: Stage, database: str, **environ: str) -> None:
+        self.port = free_port()
         self._log = stage.folder / "serve.log"
         self._environ = stage.environ(
-            database, PAYCLEAR_WEB_PORT=str(self.port), PAYCLEAR_WEB_HOST="127.0.0.1"
+            database, PAYCLEAR_WEB_PORT=str(self.port), PAYCLEAR_WEB_HOST="127.0.0.1", **environ
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -192,7 +192,8 @@ def _process_stats() -> Iterator[str]:
                 yield Path("/proc", name, "stat").read_text(encoding="utf-8", errors="replace")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from payclear.assembly import assemble, make_runtime
 from payclear.callbacks import api as callbacks
 from payclear.checkout import pages as checkout
+from payclear.collection import api as collection
 from payclear.console import mounting as console
 from payclear.db.address import URL_VARIABLE
 from payclear.events.registry import all_event_types
@@ -32,7 +33,7 @@ FORM_PARTS_MAX = 20
 FORM_FIELD_BYTES_MAX = 65_536
 
 # Every address is an operation of the portal API, behind the staff session, or named here by what guards it.
-SIGNED = frozenset({"callbacks.take_callback"})
+SIGNED = frozenset({"callbacks.take_callback", "collection.take_message"})
 UNGUESSABLE = frozenset({"checkout.show", "checkout.choose", "receipts.show", "receipts.of_order"})
 OPEN = frozenset(
     {
@@ -68,6 +69,7 @@ def create_app(runtime: Runtime) -> Flask:
 
     # Guarded by each provider's signature.
     app.register_blueprint(callbacks.blueprint)
+    app.register_blueprint(collection.blueprint)
 
     # Guarded by an unguessable token or code in the address; forms by a token of their own.
     app.register_blueprint(checkout.blueprint)

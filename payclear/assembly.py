@@ -5,18 +5,20 @@ Every process role starts here; `app` adds the web to it, `processes` the worker
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 import payclear.audit.jobs
 import payclear.callbacks.jobs
 import payclear.operations.jobs
 import payclear.orders.jobs
 import payclear.receipts.jobs
+import payclear.refunds.jobs
 import payclear.webhooks.jobs  # noqa: F401  (jobs are declared when their module is imported)
 from payclear.contract.messages import Account
 from payclear.contract.modules import Module, ModuleRegistry
 from payclear.contract.provider import Provider
 from payclear.contract.registry import ProviderLine, ProviderRegistry
+from payclear.contract.version import refusal_of
 from payclear.db.engine import make_engine
 from payclear.db.uow import Database
 from payclear.i18n.texts import register_texts
@@ -31,6 +33,8 @@ from payclear.security.keyring import KeyUnusable
 from payclear.security.sealed import Sealer
 from payclear.security.signatures import Ed25519Signer
 from payclear.webhooks import handlers as webhooks
+
+COUNT_CALLS_EVERY_S = 600
 
 
 class ConfigurationRefused(OperatorProblem):
@@ -64,11 +68,14 @@ def core_ticks(settings: Settings) -> list[Tick]:
     return [
         Tick(job="orders.query_due", every_s=every.query_every_s),
         Tick(job="orders.expire_due", every_s=every.expire_every_s),
+        Tick(job="refunds.send_due", every_s=every.query_every_s),
+        Tick(job="refunds.query_due", every_s=every.query_every_s),
         Tick(job="callbacks.retry_due", every_s=every.drain_every_s),
         Tick(job="webhooks.drain", every_s=every.drain_every_s),
         Tick(job="receipts.issue", every_s=every.drain_every_s),
         Tick(job="audit.seal", every_s=every.seal_every_s),
         Tick(job="audit.seal_whole_trail", at=("00:40",)),
+        Tick(job="operations.count_calls", every_s=COUNT_CALLS_EVERY_S),
         Tick(job="operations.tidy", at=("03:30",)),
     ]
 
@@ -100,17 +107,17 @@ def _require_signing_key(settings: Settings) -> None:
 
 def load_providers(settings: Settings) -> ProviderRegistry:
     """Find the adapter of every enabled account; raises ConfigurationRefused with every problem at once."""
-    adapters = {entry.name: entry for entry in entry_points(group="payclear.providers")}
+    installed = entry_points(group="payclear.providers")
     lines: dict[str, ProviderLine] = {}
     problems: list[str] = []
     for code, named in settings.provider_accounts.items():
         if not named.enabled:
             continue
-        entry = adapters.get(named.adapter)
-        if entry is None:
-            problems.append(f"Provider account {code} names the adapter {named.adapter}: none is installed.")
+        try:
+            provider = _load_adapter(installed, named.adapter)
+        except ConfigurationRefused as refused:
+            problems.append(f"Provider account {code} names the adapter {named.adapter}: {refused}")
             continue
-        provider: Provider = entry.load()
         account = Account(
             code=code,
             adapter=named.adapter,
@@ -131,6 +138,37 @@ def load_providers(settings: Settings) -> ProviderRegistry:
     if problems:
         raise ConfigurationRefused(" ".join(problems))
     return ProviderRegistry(lines)
+
+
+def _load_adapter(installed: EntryPoints, name: str) -> Provider:
+    """The adapter of a name, whichever wheel brings it; raises ConfigurationRefused with a sentence, never a traceback."""
+    found = {(entry.value, _wheel_of(entry)): entry for entry in installed.select(name=name)}
+    if not found:
+        raise ConfigurationRefused("none is installed.")
+    if len(found) > 1:
+        wheels = " and ".join(sorted(wheel for _, wheel in found))
+        raise ConfigurationRefused(f"it comes with {wheels}; uninstall one of them.")
+    (entry,) = found.values()
+    brought = f"the one that comes with {_wheel_of(entry)}"
+    try:
+        provider = entry.load()
+    except Exception as error:  # whatever a stranger's wheel does when it is imported
+        said = " ".join(str(error).split())[:300]
+        raise ConfigurationRefused(
+            f"{brought} can not be loaded ({type(error).__name__}: {said})."
+        ) from error
+    if not isinstance(provider, Provider):
+        raise ConfigurationRefused(f"{brought} is no payclear.contract.provider.Provider.")
+    refusal = refusal_of(provider.manifest.contract)
+    if refusal:
+        raise ConfigurationRefused(f"{brought} {refusal}.")
+    if provider.name != name:
+        raise ConfigurationRefused(f"{brought} calls itself {provider.name} in its manifest.")
+    return provider
+
+
+def _wheel_of(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
 @cache

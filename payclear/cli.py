@@ -136,6 +136,34 @@ def demo() -> None:
         click.echo(line)
 
 
+@main.group()
+def refund() -> None:
+    """Refunds at the provider: ask for one, list them, show one. Not for production yet."""
+
+
+@refund.command("request")
+@click.argument("attempt_ref")
+@click.argument("amount", type=int)
+@click.option("--reason", required=True, help="Goes to the provider: nothing personal.")
+@click.option("--by", "requested_by", required=True, help="Who asks.")
+def refund_request(attempt_ref: str, amount: int, reason: str, requested_by: str) -> None:
+    """Ask to give AMOUNT đồng of the payment attempt ATTEMPT_REF back; a worker sends it."""
+    _say("payclear.refunds.desk:request", attempt_ref, amount, reason=reason, requested_by=requested_by)
+
+
+@refund.command("list")
+def refund_list() -> None:
+    """List the newest refunds."""
+    _say("payclear.refunds.desk:newest")
+
+
+@refund.command("show")
+@click.argument("refund_ref")
+def refund_show(refund_ref: str) -> None:
+    """Show one refund and how it came to stand there."""
+    _say("payclear.refunds.desk:show", refund_ref)
+
+
 @main.command()
 def verify() -> None:
     """Check every invariant, read-only; exit code 1 when one does not hold."""
@@ -153,6 +181,83 @@ def verify() -> None:
     broken = sum(not finding.holds for finding in findings)
     click.echo(f"{len(findings)} invariants checked, {broken} broken.")
     sys.exit(1 if broken else 0)
+
+
+@main.group()
+def routing() -> None:
+    """The rules that say which providers are offered, and the service fees."""
+
+
+@routing.command("check")
+def check_routing() -> None:
+    """Look for rules that contradict each other or can never fire; exit code 1 when there is one."""
+    from payclear.checkout.rules import check_rules
+
+    with open_runtime(load_settings()) as runtime, runtime.database.begin() as uow:
+        problems = check_rules(runtime, uow)
+    for problem in problems:
+        click.echo(f"{'warning' if problem.is_warning else 'ERROR  '} {problem.code:<14} {problem.sentence}")
+    errors = sum(not problem.is_warning for problem in problems)
+    click.echo(f"{errors} errors, {len(problems) - errors} warnings.")
+    sys.exit(1 if errors else 0)
+
+
+@routing.command("load")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def load_routing(paths: tuple[Path, ...]) -> None:
+    """Load rules and service fees from TOML files; nothing when the check refuses them."""
+    from payclear.checkout.rules import load_rules
+
+    with open_runtime(load_settings()) as runtime, runtime.database.begin() as uow:
+        warnings = load_rules(runtime, uow, paths)
+        uow.commit()
+    for problem in warnings:
+        click.echo(f"warning {problem.sentence}")
+    click.echo("The rules are loaded.")
+
+
+@main.command()
+@click.option("--seed", type=int, required=True, help="The same seed gives the same day.")
+@click.option("--payments", type=click.IntRange(1, 1_000_000), default=20_000, show_default=True)
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 50),
+    default=5.0,
+    show_default=True,
+    help="Percent of the tries, deaths, files that each fault meets.",
+)
+@click.option("--days", type=click.IntRange(1, 30), default=1, show_default=True)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON.")
+def simulate(seed: int, payments: int, faults: float, days: int, report: Path | None) -> None:
+    """Live a whole day in minutes, with faults, and compare the books with the truth; exit code 1 if they differ."""
+    import json
+
+    from payclear.simulation import day
+    from payclear.simulation import report as reporting
+
+    if load_settings().is_production:
+        raise OperatorProblem("A production simulates nothing: this command is for development and tests.")
+    wanted = day.Order(seed=seed, payments=payments, days=days, faults_percent=faults)
+    outcome = day.simulate(wanted, click.echo)
+    if report is not None:
+        report.write_text(
+            json.dumps(reporting.as_json(outcome), ensure_ascii=False, indent=1) + "\n", "utf-8"
+        )
+    for text in reporting.as_lines(outcome):
+        click.echo(text)
+    sys.exit(0 if outcome.is_sound else 1)
+
+
+@main.command("health-report")
+@click.argument("account")
+@click.argument("month")
+@click.option("--lang", "locale", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
+def health_report(account: str, month: str, locale: str) -> None:
+    """Write the CSV of how the provider ACCOUNT did in MONTH (YYYY-MM); the same bytes as in the console."""
+    content = _refusing_plainly("payclear.gateway.report_file:month_file", account, month, locale)
+    click.echo(content, nl=False)
 
 
 @main.command()
@@ -248,12 +353,29 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             made.database.engine.dispose()
 
 
-def _with_runtime(target: str) -> Any:
+def _with_runtime(target: str, *arguments: Any, **options: Any) -> Any:
     """Import a function by `module:name` and call it with this process's runtime."""
     module, _, name = target.partition(":")
-    function: Callable[[Runtime], Any] = getattr(importlib.import_module(module), name)
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     with open_runtime(load_settings()) as runtime:
-        return function(runtime)
+        return function(runtime, *arguments, **options)
+
+
+def _say(target: str, *arguments: Any, **options: Any) -> None:
+    """Print the lines that a function answers."""
+    for line in _refusing_plainly(target, *arguments, **options):
+        click.echo(line)
+
+
+def _refusing_plainly(target: str, *arguments: Any, **options: Any) -> Any:
+    """What a function answers; a refusal of ours is a sentence, not a traceback."""
+    from payclear.kernel.errors import PayclearError
+
+    try:
+        return _with_runtime(target, *arguments, **options)
+    except PayclearError as error:
+        facts = "".join(f", {name} {value}" for name, value in error.facts.items())
+        raise OperatorProblem(f"{error.code}: {error.detail}{facts}.") from error
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 Request handlers and jobs ask `current()`; services get what they need as arguments.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from payclear.contract.registry import ProviderRegistry
 from payclear.db.uow import Database
+from payclear.gateway.gates import Gates
 from payclear.kernel.clock import Clock
 from payclear.kernel.settings import Settings
 from payclear.security.blind_index import BlindIndex
@@ -23,6 +26,7 @@ class Runtime:
     providers: ProviderRegistry
     sealer: Sealer
     blind_index: BlindIndex
+    gates: Gates = field(default_factory=Gates)  # places and circuit breakers of this process
 
 
 _installed: list[Runtime] = []
@@ -31,6 +35,16 @@ _installed: list[Runtime] = []
 def install(runtime: Runtime) -> None:
     """Make `runtime` the one of this process; a test installs its own in place of the last."""
     _installed[:] = [runtime]
+
+
+@contextmanager
+def restored_afterwards() -> Iterator[None]:
+    """Whatever is installed meanwhile, what was installed before is so again afterwards: for the simulated day."""
+    before = _installed[:]
+    try:
+        yield
+    finally:
+        _installed[:] = before
 
 
 def current() -> Runtime:

@@ -43,6 +43,8 @@ _SENSITIVE_PARTS = (
     "diachi",
     "accountno",
     "accountnumber",
+    "senderaccount",
+    "acct",
     "taikhoan",
     "cccd",
     "cmnd",

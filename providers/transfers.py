@@ -26,6 +26,7 @@ BODY_LIMIT = 65_536
 # SePay gives up five hours after the transfer; whether a repetition carries a fresh stamp is not published.
 PAST_TOLERANCE_S = 6 * 3600
 FUTURE_TOLERANCE_S = 300
+REFERENCES_MAX = 8
 
 _STAMP = re.compile(r"[1-9][0-9]{8,10}")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
@@ -37,7 +38,7 @@ _ATTEMPT_REF_LENGTH = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferNotice:
-    """One transfer on our account. `reference` is our own reference its memo names, empty when it names none."""
+    """One transfer on our account. `reference` is what its memo names of ours (see `find_reference`), empty for nothing."""
 
     id: str
     is_incoming: bool
@@ -110,13 +111,16 @@ def _required(data: Mapping[str, object], name: str, grammar: re.Pattern[str]) -
 
 
 def find_reference(memos: Iterable[str]) -> str:
-    """The surest reference of ours in the memos: of an attempt, else of an order, else a payment code, else nothing."""
+    """Our references in the memos: of attempts, else of orders, else payment codes, else nothing.
+
+    Several of the surest kind stand with spaces between, the surest first: which of them exist, and which is meant by
+    the amount, only the books can say.
+    """
     texts = [text for text in memos if text]
     for find in (find_attempt_refs, find_order_refs, find_payment_codes):
-        for text in texts:
-            found = find(text)
-            if found:
-                return found[0]
+        found = list(dict.fromkeys(reference for text in texts for reference in find(text)))
+        if found:
+            return " ".join(found[:REFERENCES_MAX])
     return ""
 
 

@@ -30,11 +30,13 @@ from payclear.ledger.domain import (
 from payclear.ledger.service import book, is_booked
 from payclear.orders.domain import Effect
 from payclear.orders.evidence import apply_evidence
+from payclear.refunds.domain import RefundEffect
+from payclear.refunds.service import apply_refund_evidence
 from reconciliation import queries
 from reconciliation.discrepancies.classify import Circumstances, Finding, difference_finding, line_finding
 from reconciliation.discrepancies.domain import Code
 from reconciliation.discrepancies.service import Place, Register
-from reconciliation.matching.domain import NO_MONEY, Claim, Matching, Standing, TheirLine
+from reconciliation.matching.domain import NO_MONEY, Claim, Matching, RefundMatching, Standing, TheirLine
 from reconciliation.matching.match import is_reference
 from reconciliation.records import RunRow
 from reconciliation.scope import Scope
@@ -51,6 +53,7 @@ class Act(StrEnum):
 
     ADOPT = "adopt"  # its outcome goes through the door
     KEEP_MONEY = "keep_money"  # money without an order that could take it: into suspense
+    DECIDE_REFUND = "decide_refund"  # its outcome goes through the door for refunds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Adoption:
     line: TheirLine
     attempt_ref: str
     finding: Finding | None
+    refund_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -73,12 +77,13 @@ class Adopted:
     suspended: int = 0
     refused: int = 0
     kept: int = 0
+    refunds: int = 0
     contradicted: int = 0
 
     @property
     def taken(self) -> int:
         """How many lines changed something."""
-        return self.captured + self.suspended + self.refused + self.kept
+        return self.captured + self.suspended + self.refused + self.kept + self.refunds
 
 
 def adoptions(
@@ -89,10 +94,29 @@ def adoptions(
     return sorted((each for each in found if each.place not in tried), key=lambda each: each.line.place)
 
 
+def refund_adoptions(refunds: RefundMatching, scope: Scope, *, tried: set[Place]) -> list[Adoption]:
+    """Lines that say what became of a refund our books do not hold so, in order of place."""
+    found = (
+        Adoption(
+            Act.DECIDE_REFUND,
+            scope.place(pair.line),
+            pair.line,
+            pair.refund.attempt_ref,
+            None,
+            refund_id=pair.refund.refund_id,
+        )
+        for pair in refunds.deciding
+    )
+    return [each for each in found if each.place not in tried]
+
+
 def _for_the_door(matching: Matching, scope: Scope, day: Circumstances) -> Iterator[Adoption]:
     for difference in matching.differences:
         line, item = difference.line, difference.item
-        pays = line.outcome is Outcome.CONFIRMED and item.standing is not Standing.CAPTURED
+        pays = line.outcome is Outcome.CONFIRMED and item.standing not in (
+            Standing.CAPTURED,
+            Standing.REVERSED,
+        )
         refuses = line.outcome in NO_MONEY and item.standing is Standing.LIVE
         if pays or refuses:
             finding = difference_finding(difference, day) if pays else None
@@ -143,6 +167,8 @@ class AdoptionDesk:
                 with self._uow.savepoint():
                     if adoption.act is Act.KEEP_MONEY:
                         self._keep_money(adoption)
+                    elif adoption.act is Act.DECIDE_REFUND:
+                        self._decide_refund(adoption)
                     else:
                         self._through_the_door(adoption)
             except PayclearError as error:
@@ -162,6 +188,22 @@ class AdoptionDesk:
         self._tally.captured += applied.effect is Effect.CAPTURED
         self._tally.suspended += applied.effect is Effect.SUSPENDED
         self._tally.refused += applied.effect is Effect.REFUSED
+
+    def _decide_refund(self, adoption: Adoption) -> None:
+        """The statement is the last word about a refund, too. What the door contests stays a discrepancy of its line."""
+        line = adoption.line
+        occurred_at, _ = self._times.get(adoption.place, (None, ""))
+        applied = apply_refund_evidence(
+            self._uow,
+            refund_id=adoption.refund_id,
+            outcome=line.outcome,
+            source=EvidenceSource.STATEMENT,
+            provider_ref=line.provider_ref if is_reference(line.provider_ref) else None,
+            amount=Money(line.amount, line.currency),
+            detail_code=f"statement:{line.line_no}",
+            occurred_at=occurred_at,
+        )
+        self._tally.refunds += applied.effect in (RefundEffect.DONE, RefundEffect.REJECTED)
 
     def _keep_money(self, adoption: Adoption) -> None:
         """Money that no order takes: kept as evidence, booked to suspense, told as an open discrepancy.

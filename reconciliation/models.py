@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, amount, currency, one_of, positive_amount, utc, uuid_pk
-from reconciliation.matching.domain import Stage
+from reconciliation.matching.domain import SettlementKind, Stage
 from reconciliation.runs import Hold, Step, Verdict
 
 
@@ -67,7 +67,7 @@ class ReconciliationRun(Base):
 
 
 class ReconciliationMatch(Base):
-    """A line and an attempt that tie; each is consumed once. Append-only."""
+    """A line that ties with an attempt, or with a refund; each is consumed once. Append-only."""
 
     __tablename__ = "reconciliation_match"
     __table_args__ = (
@@ -75,6 +75,8 @@ class ReconciliationMatch(Base):
             ["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]
         ),
         UniqueConstraint("attempt_id"),
+        UniqueConstraint("refund_id"),
+        CheckConstraint("num_nonnulls(attempt_id, refund_id) = 1", name="one_side"),
         one_of("stage", Stage),
         positive_amount(),
         Index(None, "run_id", "pass_no"),
@@ -82,7 +84,8 @@ class ReconciliationMatch(Base):
 
     statement_id: Mapped[UUID] = mapped_column(primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)
-    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("payment_attempt.id"))
+    attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_attempt.id"))
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("refund.id"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("reconciliation_run.id"))
     pass_no: Mapped[int]
     amount: Mapped[amount]
@@ -93,13 +96,14 @@ class ReconciliationMatch(Base):
 
 
 class ReconciliationSettlement(Base):
-    """The journal entry that settled what one pass matched. Append-only."""
+    """The journal entry that settled the payments, or the refunds, that one pass matched. Append-only."""
 
     __tablename__ = "reconciliation_settlement"
-    __table_args__ = (positive_amount(),)
+    __table_args__ = (positive_amount(), one_of("kind", SettlementKind))
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("reconciliation_run.id"), primary_key=True)
     pass_no: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
     entry_id: Mapped[UUID] = mapped_column(ForeignKey("journal_entry.id"))
     matches: Mapped[int]
     amount: Mapped[amount]

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from payclear.catalogue.service import business_calendar
+from payclear.contract.manifest import Capability
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import BusinessCalendar
 from payclear.kernel.money import Money
+from payclear.orders.service import note_settled
 from payclear.runtime import Runtime
 from reconciliation import queries
 from reconciliation.adoption import (
@@ -23,14 +25,16 @@ from reconciliation.adoption import (
     adoptions,
     capture_key_of,
     clear_unknown_receipt,
+    refund_adoptions,
 )
 from reconciliation.days import cut_off_time
 from reconciliation.discrepancies import service as discrepancies
-from reconciliation.discrepancies.classify import Circumstances, Finding, classify
+from reconciliation.discrepancies.classify import Circumstances, Finding, classify, refund_key
 from reconciliation.discrepancies.domain import Code, Resolution
 from reconciliation.discrepancies.service import Place, Register
-from reconciliation.matching.domain import RULES, Matching, Standing
+from reconciliation.matching.domain import RULES, Matching, RefundMatching, Standing, TheirLine
 from reconciliation.matching.match import match
+from reconciliation.matching.refunds import match_refunds
 from reconciliation.records import RunRow
 from reconciliation.runs import RUN_STEPS
 from reconciliation.scope import Scope, load
@@ -49,6 +53,8 @@ def run_pass(runtime: Runtime, line: ProviderLine, run: RunRow) -> tuple[int, Ad
             work = _Work(uow, line, run)
             todo = work.adoptions(tally)
             if not todo:
+                if not work.settles():
+                    continue
                 written = work.write()
                 changes = written + tally.taken
                 if changes or run.passes == 0:
@@ -108,6 +114,7 @@ class _Work:
     def __init__(self, uow: UnitOfWork, line: ProviderLine, run: RunRow) -> None:
         self.uow = uow
         self.run = run
+        self.may_be_taken_back = Capability.COLLECTION in line.provider.manifest.capabilities
         self.calendar = business_calendar(uow, line.code)
         self.scope: Scope = load(uow, run, cut_off_time(line.cut_off))
         self.rows = discrepancies.live(uow, run.provider_account)
@@ -117,14 +124,18 @@ class _Work:
             is_complete=run.is_complete,
             calendar=self.calendar,
             digests=tuple(statement.sha256 for statement in self.scope.statements),
+            lists_refunds=line.provider.manifest.statement_lists_refunds,
         )
         self.matching: Matching = match(self.scope.lines, self.scope.items)
+        lines = (claim.line for claim in self.matching.refunds)
+        self.refunds: RefundMatching = match_refunds(lines, self.scope.refunds)
 
     def adoptions(self, tally: Adopted) -> list[Adoption]:
         """What the door or the suspense account must take before anything is written."""
         booked = {row.place for row in self.rows if row.entry_id is not None and row.place is not None}
         booked |= self._booked_by_the_door()
-        return adoptions(self.matching, self.scope, self.day, booked=booked, tried=tally.tried)
+        found = adoptions(self.matching, self.scope, self.day, booked=booked, tried=tally.tried)
+        return found + refund_adoptions(self.refunds, self.scope, tried=tally.tried)
 
     def _booked_by_the_door(self) -> set[Place]:
         """Lines without an order whose money stands in the books all the same: nothing is left to be kept."""
@@ -137,12 +148,19 @@ class _Work:
             return set()
         return {keys[key] for (key,) in self.uow.run(queries.BOOKED_KEYS, (list(keys),)).fetchall()}
 
+    def settles(self) -> bool:
+        """Keep banks from taking back what is about to be settled; False when one was faster, and all must be read again."""
+        if not self.may_be_taken_back:
+            return True
+        pairs = self.matching.pairs
+        return note_settled(self.uow, [pair.item.attempt_id for pair in pairs]) == len(pairs)
+
     def write(self) -> int:
         """Write matches, exclusions and discrepancies; returns how many rows that made."""
         register = _register(self.uow, self.run, self.calendar, self.rows)
         cleared = self._clear_receipts_booked_twice()
         self._resolve(register)
-        for finding in classify(self.matching, self.day):
+        for finding in classify(self.matching, self.refunds, self.day):
             place = self.scope.place(finding.line) if finding.line else None
             self._clear_receipt_of(register, finding, place)
             register.note(finding, place=place)
@@ -172,6 +190,7 @@ class _Work:
                 statement_id,
                 line_no,
                 item.attempt_id,
+                None,
                 self.run.id,
                 pass_no,
                 line.amount,
@@ -181,9 +200,31 @@ class _Work:
                 at,
             )
 
+        for refunded in self.refunds.pairs:
+            line, refund = refunded.line, refunded.refund
+            listed_on = self.scope.statement_day(line)
+            yield (
+                *self.scope.place(line),
+                None,
+                refund.refund_id,
+                self.run.id,
+                pass_no,
+                line.amount,
+                line.currency,
+                refunded.stage.value,
+                refund.day != listed_on or line.day not in (None, listed_on),
+                at,
+            )
+
     def _exclusion_rows(self, at: datetime) -> Iterator[tuple[Any, ...]]:
-        for claim in self.matching.without_money:
-            yield (*self.scope.place(claim.line), self.run.id, "no_money_moved", at)
+        for line in self._without_money():
+            yield (*self.scope.place(line), self.run.id, "no_money_moved", at)
+        for claim in self.matching.taken_back:
+            yield (*self.scope.place(claim.line), self.run.id, "taken_back", at)
+
+    def _without_money(self) -> Iterator[TheirLine]:
+        yield from (claim.line for claim in self.matching.without_money)
+        yield from self.refunds.without_money
 
     def _resolve(self, register: Register) -> None:
         """Discrepancies whose missing side has come."""
@@ -198,8 +239,19 @@ class _Work:
                 if row.entry_id is not None:
                     amount = Money(pair.line.amount, pair.line.currency)
                     clear_unknown_receipt(self.uow, row.entry_id, self.run, amount)
-        for claim in self.matching.without_money:
-            row = register.of_line(self.scope.place(claim.line))
+        for refunded in self.refunds.pairs:
+            place = self.scope.place(refunded.line)
+            for row in {register.of_line(place), register.of_key(refund_key(refunded.refund))} - {None}:
+                assert row is not None
+                register.resolve(row, Resolution.MATCHED)
+        told = {difference.item.attempt_id for difference in self.matching.differences}
+        for item in self.scope.items:
+            row = register.of_key(item.attempt_ref) if item.standing is Standing.REVERSED else None
+            if row is not None and row.place is None and item.attempt_id not in told:
+                register.resolve(row, Resolution.AGREED)
+        explained = (claim.line for claim in self.matching.taken_back)
+        for line in (*self._without_money(), *explained):
+            row = register.of_line(self.scope.place(line))
             if row is not None:
                 register.resolve(row, Resolution.AGREED)
 

@@ -103,14 +103,37 @@ _SCOPE = """
     WHERE d.provider_account = %(account)s AND d.state IN ('pending', 'open') AND d.has_case
 """
 
+# A line that kept only a payment code or an order reference, or several, means the attempt that the door would find by them:
+# the one that has this transaction, else the newest live one, else the newest; of several orders that of the paid amount.
+_MEANT = """
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN count(*) = 1 THEN min(one.attempt_ref)
+                WHEN count(*) FILTER (WHERE is_paid_amount) = 1
+                THEN min(one.attempt_ref) FILTER (WHERE is_paid_amount) END AS attempt_ref
+    FROM (
+        SELECT DISTINCT ON (o.id) a.attempt_ref, o.amount = l.amount AND o.currency = l.currency AS is_paid_amount
+        FROM (
+            SELECT id FROM payment_order WHERE payment_code = ANY(string_to_array(l.attempt_ref, ' '))
+            UNION SELECT id FROM payment_order WHERE order_ref = ANY(string_to_array(l.attempt_ref, ' '))
+            UNION SELECT order_id FROM payment_attempt WHERE attempt_ref = ANY(string_to_array(l.attempt_ref, ' '))
+        ) AS named_order
+        JOIN payment_order o ON o.id = named_order.id
+        JOIN payment_attempt a ON a.order_id = o.id AND a.provider_account = %(account)s
+        ORDER BY o.id, a.attempt_ref = ANY(string_to_array(l.attempt_ref, ' ')) DESC,
+                 a.provider_ref IS NOT DISTINCT FROM l.provider_ref DESC,
+                 a.state IN ('created', 'sent', 'in_doubt') DESC, a.number DESC
+    ) AS one
+) AS meant ON l.attempt_ref <> '' AND l.attempt_ref !~ '^PC[0-9A-Z]{13}$'
+"""
+
 LINES = f"""
 WITH scope AS MATERIALIZED ({_SCOPE})
-SELECT s.id, s.sha256, s.business_on, l.line_no, l.attempt_ref, l.provider_ref, l.amount, l.currency,
-    l.outcome,
-       l.kind, l.occurred_at
+SELECT s.id, s.sha256, s.business_on, l.line_no, coalesce(meant.attempt_ref, l.attempt_ref), l.provider_ref, l.amount,
+       l.currency, l.outcome, l.kind, l.occurred_at
 FROM scope
 JOIN statement s ON s.id = scope.statement_id
 JOIN statement_line l ON l.statement_id = scope.statement_id AND l.line_no = scope.line_no
+{_MEANT}
 ORDER BY s.business_on, s.version, s.id, l.line_no
 """
 
@@ -129,8 +152,9 @@ BOOKED_FOR = """
 ITEMS = f"""
 WITH scope AS MATERIALIZED ({_SCOPE}),
 named AS MATERIALIZED (
-    SELECT l.attempt_ref, l.provider_ref
+    SELECT coalesce(meant.attempt_ref, l.attempt_ref) AS attempt_ref, l.provider_ref
     FROM scope JOIN statement_line l ON l.statement_id = scope.statement_id AND l.line_no = scope.line_no
+    {_MEANT}
 ),
 held AS (
     SELECT DISTINCT d.attempt_id
@@ -144,6 +168,10 @@ wanted AS (
     WHERE a.provider_account = %(account)s AND a.state IN ('succeeded', 'surplus')
       AND a.paid_at >= %(since)s AND a.paid_at < %(until)s
       AND NOT EXISTS (SELECT 1 FROM reconciliation_match m WHERE m.attempt_id = a.id)
+    UNION
+    SELECT a.id FROM payment_attempt a
+    WHERE a.provider_account = %(account)s AND a.state = 'reversed'
+      AND a.paid_at >= %(since)s AND a.paid_at < %(until)s
     UNION
     SELECT a.id FROM named n
     JOIN payment_attempt a ON a.attempt_ref = n.attempt_ref AND a.provider_account = %(account)s
@@ -164,10 +192,31 @@ LEFT JOIN reconciliation_match m ON m.attempt_id = a.id
 LEFT JOIN held ON held.attempt_id = a.id
 """
 
+# Refunds that no line has, and those that a refund line of the pass names although an earlier line has them, be it by the
+# transaction of that line. The payment's own transaction names no refund: all its refunds share it.
+REFUNDS = f"""
+WITH scope AS MATERIALIZED ({_SCOPE}),
+named AS MATERIALIZED (
+    SELECT l.attempt_ref, l.provider_ref
+    FROM scope JOIN statement_line l ON l.statement_id = scope.statement_id AND l.line_no = scope.line_no
+    WHERE l.kind = 'refund'
+)
+SELECT r.id, r.refund_ref, a.attempt_ref, coalesce(own.provider_ref, ''), r.amount, r.currency,
+       r.state, r.decided_at, m.refund_id IS NOT NULL
+FROM refund r
+JOIN payment_attempt a ON a.id = r.attempt_id
+LEFT JOIN reconciliation_match m ON m.refund_id = r.id
+LEFT JOIN statement_line listed ON listed.statement_id = m.statement_id AND listed.line_no = m.line_no
+CROSS JOIN LATERAL (SELECT nullif(coalesce(r.provider_ref, listed.provider_ref), a.provider_ref) AS provider_ref) own
+WHERE r.provider_account = %(account)s AND r.requested_at < %(until)s
+  AND (m.refund_id IS NULL
+       OR own.provider_ref IN (SELECT provider_ref FROM named)
+       OR r.refund_ref IN (SELECT attempt_ref FROM named UNION ALL SELECT provider_ref FROM named))
+"""
+
 COPY_MATCHES = """
-COPY reconciliation_match (statement_id, line_no, attempt_id, run_id, pass_no, amount, currency, stage,
-    is_other_day,
-                           matched_at) FROM STDIN
+COPY reconciliation_match (statement_id, line_no, attempt_id, refund_id, run_id, pass_no, amount, currency, stage,
+                           is_other_day, matched_at) FROM STDIN
 """
 
 COPY_EXCLUSIONS = (
@@ -189,17 +238,17 @@ WHERE d.provider_account = %s AND d.state IN ('pending', 'open')
 """
 
 UNSETTLED_PASSES = """
-SELECT m.pass_no, m.currency, count(*), sum(m.amount)::bigint
-FROM reconciliation_match m
+SELECT m.pass_no, m.kind, m.currency, count(*), sum(m.amount)::bigint
+FROM (SELECT *, CASE WHEN refund_id IS NULL THEN 'payment' ELSE 'refund' END AS kind FROM reconciliation_match) m
 WHERE m.run_id = %(run)s
   AND NOT EXISTS (SELECT 1 FROM reconciliation_settlement s WHERE s.run_id = m.run_id
-      AND s.pass_no = m.pass_no)
-GROUP BY m.pass_no, m.currency ORDER BY m.pass_no
+      AND s.pass_no = m.pass_no AND s.kind = m.kind)
+GROUP BY m.pass_no, m.kind, m.currency ORDER BY m.pass_no, m.kind
 """
 
 SETTLED = """
-INSERT INTO reconciliation_settlement (run_id, pass_no, entry_id, matches, amount, currency, booked_at)
-VALUES (%(run)s, %(pass_no)s, %(entry_id)s, %(matches)s, %(amount)s, %(currency)s, %(at)s)
+INSERT INTO reconciliation_settlement (run_id, pass_no, kind, entry_id, matches, amount, currency, booked_at)
+VALUES (%(run)s, %(pass_no)s, %(kind)s, %(entry_id)s, %(matches)s, %(amount)s, %(currency)s, %(at)s)
 """
 
 # Where every line of a statement is; `places` must be 1 for each.
@@ -256,13 +305,19 @@ SET step = %(to)s, verdict = %(verdict)s, as_of = %(at)s, matched_count = %(matc
 WHERE id = %(id)s AND step = %(from)s
 """
 
-# Days of the last weeks, by account, for catching up: no run of the day has passed matching.
+# Days of the last weeks, by account, for catching up: the newest run of the day is not through a whole file. It was cut
+# off, waits for the file, or read one that was broken, which the provider may have mended; one that is held waits for a
+# person.
 UNFINISHED_DAYS = """
 SELECT wanted.day::date
 FROM generate_series(%(from)s::date, %(to)s::date, interval '1 day') AS wanted (day)
-WHERE NOT EXISTS (SELECT 1 FROM reconciliation_run r
-                  WHERE r.provider_account = %(account)s AND r.business_on = wanted.day
-                    AND r.step IN ('done', 'held'))
+WHERE NOT EXISTS (
+    SELECT 1 FROM (
+        SELECT r.step, r.is_complete FROM reconciliation_run r
+        WHERE r.provider_account = %(account)s AND r.business_on = wanted.day
+        ORDER BY r.started_at DESC, r.id DESC LIMIT 1
+    ) AS newest
+    WHERE newest.step = 'held' OR (newest.step = 'done' AND newest.is_complete))
 ORDER BY 1
 """
 
@@ -290,8 +345,8 @@ WHERE island = %(on)s::date + 1
 # A file that came before the first of them was made can not name any.
 UNLISTED_ATTEMPTS = """
 WITH silent AS MATERIALIZED (
-    SELECT a.order_id, a.attempt_ref, a.provider_ref, a.created_at
-    FROM payment_attempt a
+    SELECT a.order_id, a.attempt_ref, a.provider_ref, a.created_at, o.payment_code, o.order_ref
+    FROM payment_attempt a JOIN payment_order o ON o.id = a.order_id
     WHERE a.provider_account = %(account)s AND a.next_query_at IS NOT NULL
       AND a.state IN ('created', 'sent', 'in_doubt')
       AND a.created_at >= %(since)s AND a.expires_at < %(until)s
@@ -303,6 +358,10 @@ SELECT s.attempt_ref
 FROM silent s
 WHERE NOT EXISTS (SELECT 1 FROM statement_line l JOIN file ON file.id = l.statement_id
                   WHERE l.attempt_ref = s.attempt_ref)
+  AND NOT EXISTS (SELECT 1 FROM statement_line l JOIN file ON file.id = l.statement_id
+                  WHERE l.attempt_ref = s.payment_code)
+  AND NOT EXISTS (SELECT 1 FROM statement_line l JOIN file ON file.id = l.statement_id
+                  WHERE l.attempt_ref = s.order_ref)
   AND NOT EXISTS (SELECT 1 FROM statement_line l
                   WHERE l.provider_account = %(account)s AND l.provider_ref = s.provider_ref)
 ORDER BY s.order_id, s.attempt_ref LIMIT %(limit)s

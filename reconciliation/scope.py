@@ -10,9 +10,10 @@ from payclear.contract.outcomes import Outcome
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import business_day_of
 from payclear.orders.domain import LIVE_STATES, AttemptState
+from payclear.refunds.domain import RefundState
 from reconciliation import queries
 from reconciliation.days import end_of, start_of
-from reconciliation.matching.domain import OurItem, Standing, TheirLine
+from reconciliation.matching.domain import OurItem, OurRefund, RefundStanding, Standing, TheirLine
 from reconciliation.records import RunRow
 
 # How far before the last finished day we look for money that was booked late; what is older is in a
@@ -26,7 +27,17 @@ _STANDINGS = {
     AttemptState.SURPLUS: Standing.CAPTURED,
     AttemptState.FAILED: Standing.ENDED,
     AttemptState.EXPIRED: Standing.ENDED,
+    AttemptState.REVERSED: Standing.REVERSED,
 } | dict.fromkeys(LIVE_STATES, Standing.LIVE)
+
+
+_REFUND_STANDINGS = {
+    RefundState.REQUESTED: RefundStanding.OPEN,
+    RefundState.SENT: RefundStanding.OPEN,
+    RefundState.IN_DOUBT: RefundStanding.OPEN,
+    RefundState.DONE: RefundStanding.GIVEN,
+    RefundState.REJECTED: RefundStanding.REFUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Scope:
     statements: tuple[StatementInScope, ...]
     lines: list[TheirLine]
     items: list[OurItem]
+    refunds: list[OurRefund]
 
     def place(self, line: TheirLine) -> tuple[UUID, int]:
         """The key of a line in the database."""
@@ -94,7 +106,21 @@ def load(uow: UnitOfWork, run: RunRow, cut_off: time) -> Scope:
         )
         for row in _stream(uow, "reconciliation_items", queries.ITEMS, parameters)
     ]
-    return Scope(tuple(found), lines, items)
+    refunds = [
+        OurRefund(
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            row[5],
+            _REFUND_STANDINGS[row[6]],
+            days.of(row[7]),
+            row[8],
+        )
+        for row in uow.run(queries.REFUNDS, parameters).fetchall()
+    ]
+    return Scope(tuple(found), lines, items, refunds)
 
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}

@@ -15,10 +15,12 @@ from payclear.contract.errors import ProviderError
 from payclear.contract.messages import StatementFile
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
+from payclear.gateway import service as gateway
+from payclear.gateway.domain import Operation
 from payclear.kernel.calendar import business_day_of
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
-from payclear.ledger.domain import Entry, settlement_legs
+from payclear.ledger.domain import Entry, Leg, refund_settlement_legs, settlement_legs
 from payclear.ledger.service import book
 from payclear.runtime import Runtime
 from reconciliation import queries
@@ -28,7 +30,7 @@ from reconciliation.days import cut_off_time, end_of, start_of
 from reconciliation.errors import DayNotOver, DoesNotAddUp, RunMovedOn
 from reconciliation.intake import queries as intake_queries
 from reconciliation.intake import service as intake
-from reconciliation.matching.domain import RULES
+from reconciliation.matching.domain import RULES, SettlementKind
 from reconciliation.passes import run_pass
 from reconciliation.records import RunRow
 from reconciliation.runs import RUN_STEPS, Hold, Step, verdict_of
@@ -101,7 +103,9 @@ def _begin(runtime: Runtime, line: ProviderLine, day: date, file: StatementFile 
     absence: str | None = None
     if file is None:
         try:
-            file = line.provider.fetch_statement(line.account, day)
+            file = gateway.call(
+                runtime, line, Operation.STATEMENT, lambda: line.provider.fetch_statement(line.account, day)
+            )
         except ProviderError as error:
             absence = error.code
             log.warning(
@@ -248,27 +252,40 @@ def _version(run: RunRow) -> dict[str, Any]:
 
 
 def _book(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:
-    """Settle what each pass matched: due from the provider becomes waiting for the bank credit."""
+    """Settle what each pass matched: due from the provider becomes waiting for the bank credit, less what went back."""
     with runtime.database.begin() as uow:
         take_turn(uow, run)
-        for pass_no, currency, matches, amount in uow.run(
+        for pass_no, kind, currency, matches, amount in uow.run(
             queries.UNSETTLED_PASSES, {"run": run.id}
         ).fetchall():
             money = Money(amount, currency)
+            template, key, legs = _SETTLEMENTS[kind]
             entry = Entry(
-                template="statement_settlement",
-                natural_key=f"settlement:{run.id}:{pass_no}",
+                template=template,
+                natural_key=f"{key}:{run.id}:{pass_no}",
                 provider_account=line.code,
                 business_on=run.business_on,
-                legs=settlement_legs(money),
+                legs=legs(money),
             )
             entry_id = book(uow, entry)
             assert entry_id is not None, "a pass without settlement row has no entry"
-            values = {"pass_no": pass_no, "matches": matches, "amount": amount, "currency": currency}
+            values = {
+                "pass_no": pass_no,
+                "kind": kind,
+                "matches": matches,
+                "amount": amount,
+                "currency": currency,
+            }
             uow.run(queries.SETTLED, values | {"run": run.id, "entry_id": entry_id, "at": uow.now})
             audit_entry(uow, "settled", entry_id, entry, money)
         _move(uow, run, "booked", queries.STEP, hold=None, is_complete=run.is_complete, as_of=None)
         uow.commit()
+
+
+_SETTLEMENTS: dict[str, tuple[str, str, Callable[[Money], tuple[Leg, ...]]]] = {
+    SettlementKind.PAYMENT: ("statement_settlement", "settlement", settlement_legs),
+    SettlementKind.REFUND: ("statement_refund_settlement", "settlement-back", refund_settlement_legs),
+}
 
 
 def _finish(runtime: Runtime, line: ProviderLine, run: RunRow) -> None:

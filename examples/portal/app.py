@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from werkzeug.exceptions import NotFound
 
 from examples.portal.client import PayclearClient, PayclearRefused, PayclearUnreachable
-from examples.portal.store import FINAL, Dossier, Store
+from examples.portal.store import FINAL, UNPAID, Dossier, Store
 from examples.portal.texts import LANGUAGES, TEXTS, on_day, vnd
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ def create_app(payclear: PayclearClient, store: Store, webhook_secret: str, publ
         return redirect(answer["pay_url"], 303)
 
     def running_order(dossier: Dossier) -> dict[str, Any] | None:
-        if dossier.payment is None or dossier.payment.status in ("failed", "expired", "cancelled"):
+        if dossier.payment is None or dossier.payment.status in UNPAID:
             return None
         answer = payclear.order(dossier.payment.order_ref)
         store.keep_order(dossier.code, dossier.payment.number, answer)
-        return None if answer["status"] in ("failed", "expired", "cancelled") else answer
+        return None if answer["status"] in UNPAID else answer
 
     def new_order(dossier: Dossier) -> dict[str, Any]:
         obligation_id = dossier.obligation_id

@@ -11,7 +11,9 @@ from typing import Any
 
 from examples.portal.dossiers import samples
 
-FINAL = frozenset({"paid", "failed", "expired", "cancelled"})
+# Ended without money: the citizen may be sent to a new order. `reversed`: it was paid at a bank, which took it back.
+UNPAID = frozenset({"failed", "expired", "cancelled", "reversed"})
+FINAL = UNPAID | {"paid"}
 TABLES = """
 CREATE TABLE IF NOT EXISTS dossier (
     code TEXT PRIMARY KEY, position INTEGER, content TEXT NOT NULL, obligation_id TEXT
@@ -94,12 +96,13 @@ class Store:
             db.execute("UPDATE dossier SET obligation_id = ? WHERE code = ?", (obligation_id, code))
 
     def keep_order(self, code: str, number: int, answer: dict[str, Any]) -> None:
-        """Remember an order as payclear last described it; a final state is never forgotten."""
+        """Remember an order as payclear last described it; a final state is never forgotten, but paid may be reversed."""
         with self._open() as db:
             db.execute(
                 "INSERT INTO payment (order_ref, dossier_code, number, answer) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (order_ref) DO UPDATE SET answer = excluded.answer"
-                " WHERE json_extract(answer, '$.status') NOT IN ('paid', 'failed', 'expired', 'cancelled')",
+                " WHERE json_extract(answer, '$.status') NOT IN ('paid', 'failed', 'expired', 'cancelled', 'reversed')"
+                " OR json_extract(excluded.answer, '$.status') = 'reversed'",
                 (answer["order_ref"], code, number, json.dumps(answer, ensure_ascii=False)),
             )
 
@@ -128,8 +131,9 @@ class Store:
         ]
         # Events may come late and in any order: the highest sequence is the newest news.
         status = answer["status"]
-        if events and status not in FINAL:
-            status = events[0]["data"]["status"]
+        told_last = events[0]["data"]["status"] if events else status
+        if status not in FINAL or (status == "paid" and told_last == "reversed"):
+            status = told_last
         return Payment(row["order_ref"], row["number"], status, answer, events)
 
     @contextmanager

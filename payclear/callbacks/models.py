@@ -45,6 +45,9 @@ class CallbackProcessing(Base):
         CheckConstraint("next_try_at IS NOT NULL OR status <> 'pending'", name="pending_is_retried"),
         Index(None, "evidence_id"),
         Index("ix_callback_processing_due", "next_try_at", postgresql_where=text("status = 'pending'")),
+        Index(
+            "ix_callback_processing_unsettled", "callback_id", postgresql_where=text("status <> 'processed'")
+        ),
     )
 
     callback_id: Mapped[UUID] = mapped_column(ForeignKey("inbound_callback.id"), primary_key=True)

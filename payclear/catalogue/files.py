@@ -5,7 +5,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from payclear.catalogue.models import Agency, BeneficiaryAccount, CalendarDay, Rate
+from sqlalchemy.exc import DBAPIError
+
+from payclear.catalogue.models import (
+    Agency,
+    BeneficiaryAccount,
+    CalendarDay,
+    Rate,
+    RoutingRule,
+    ServiceFeeProgramme,
+)
 from payclear.db.base import Base
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.problems import OperatorProblem
@@ -15,8 +24,10 @@ _TABLES: dict[str, type[Base]] = {
     "beneficiary_account": BeneficiaryAccount,
     "rate": Rate,
     "calendar_day": CalendarDay,
+    "routing_rule": RoutingRule,
+    "service_fee_programme": ServiceFeeProgramme,
 }
-_ABSENT = {"valid_to": None, "bank_bin": None, "treasury_unit": None, "institution": ""}
+_ABSENT = {"institution": "", "fixed": 0, "per_million": 0, "vat_inclusive": True, "vat_per_mille": 0}
 
 
 class CatalogueRefused(OperatorProblem):
@@ -30,9 +41,15 @@ def load_catalogue(uow: UnitOfWork, path: Path) -> int:
     except (OSError, ValueError) as error:
         raise CatalogueRefused(f"The catalogue file {path} can not be read: {error}.") from error
     rows = [*_rows(path, data), *_spread(data.get("calendar_range", []))]
-    for row in rows:
-        uow.session.merge(row)
-    uow.session.flush()
+    try:
+        for row in rows:
+            uow.session.merge(row)
+        uow.session.flush()
+    except DBAPIError as error:
+        # The figures of a fee programme may not change, and every CHECK of the tables holds.
+        raise CatalogueRefused(
+            f"The catalogue file {path} is refused by the database: {error.orig}."
+        ) from error
     return len(rows)
 
 
@@ -49,15 +66,17 @@ def _rows(path: Path, data: dict[str, Any]) -> list[Base]:
 
 
 def _row(path: Path, model: type[Base], value: dict[str, Any]) -> Base:
-    columns = {column.key for column in model.__mapper__.columns}
-    unknown = set(value) - columns
-    missing = columns - set(value) - set(_ABSENT)
+    columns = {column.key: column for column in model.__mapper__.columns}
+    absent: dict[str, Any] = {name: None for name, column in columns.items() if column.nullable}
+    absent |= {name: default for name, default in _ABSENT.items() if name in columns}
+    unknown = set(value) - set(columns)
+    missing = set(columns) - set(value) - set(absent)
     if unknown or missing:
         wrong = ", ".join(sorted(unknown | missing))
         raise CatalogueRefused(
             f"The catalogue file {path} has a row of {model.__tablename__} wrong in: {wrong}."
         )
-    return model(**{name: _ABSENT[name] for name in _ABSENT if name in columns} | value)
+    return model(**absent | value)
 
 
 def _spread(ranges: list[dict[str, Any]]) -> list[Base]:

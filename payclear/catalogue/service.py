@@ -1,11 +1,12 @@
 """Answers what a rate, an agency, an account or a calendar was on a day. Every answer carries its legal basis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
 from payclear.catalogue import queries
+from payclear.catalogue.domain import DayCondition, FeeBearer, FeeProgramme, Method, Rule, RuleEffect
 from payclear.catalogue.models import DayKind
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import BusinessCalendar
@@ -73,6 +74,70 @@ def require_accounts(uow: UnitOfWork, codes: Sequence[str], on: date) -> None:
         raise UnknownBeneficiaryAccount("no such account on this day", beneficiary_account=missing[0][:40])
 
 
+@dataclass(frozen=True, slots=True)
+class Beneficiary:
+    """An account that money must reach; empty where the catalogue does not know."""
+
+    name_vi: str
+    account_no: str
+    bank_bin: str
+    treasury_unit: str
+
+
+def beneficiary_of(uow: UnitOfWork, code: str) -> Beneficiary:
+    """A beneficiary account by its code; raises UnknownBeneficiaryAccount."""
+    row = uow.run(queries.BENEFICIARY, (code,)).fetchone()
+    if row is None:
+        raise UnknownBeneficiaryAccount("no such account", beneficiary_account=code[:40])
+    return Beneficiary(row[0], row[1], row[2] or "", row[3] or "")
+
+
 def agency_names(uow: UnitOfWork, codes: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Vietnamese and English names of agencies by code."""
     return {code: (vi, en) for code, vi, en in uow.run(queries.AGENCY_NAMES, (list(codes),))}
+
+
+def routing_rules(uow: UnitOfWork, on: date | None = None) -> list[Rule]:
+    """Every routing rule, or those in force on a day; the lowest rank first."""
+    rows = uow.rows(Rule, queries.RULES_ON, {"on": on}) if on else uow.rows(Rule, queries.RULES)
+    return [_rule(row) for row in rows]
+
+
+def fee_programmes(uow: UnitOfWork, on: date | None = None) -> list[FeeProgramme]:
+    """Every service fee programme, or those in force on a day."""
+    rows = (
+        uow.rows(FeeProgramme, queries.PROGRAMMES_ON, {"on": on})
+        if on
+        else uow.rows(FeeProgramme, queries.PROGRAMMES)
+    )
+    return [replace(row, borne_by=FeeBearer(row.borne_by)) for row in rows]
+
+
+def agency_codes(uow: UnitOfWork) -> list[str]:
+    """The codes of every agency there ever was."""
+    return [row[0] for row in uow.run(queries.AGENCY_CODES)]
+
+
+def is_business_day_for(uow: UnitOfWork, institutions: Sequence[str], on: date) -> dict[str, bool]:
+    """Whether a day is a business day of each institution: its own calendar before everybody's."""
+    days = {owner: (kind, name) for owner, kind, name in uow.run(queries.DAYS_ON, (on,))}
+    answers = {}
+    for institution in institutions:
+        kind, name = days.get(institution) or days.get("") or ("", "")
+        calendar = BusinessCalendar(
+            holidays={on: name} if kind == DayKind.HOLIDAY else {},
+            working_days={on: name} if kind == DayKind.WORKING_DAY else {},
+        )
+        answers[institution] = calendar.is_business_day(on)
+    return answers
+
+
+def _rule(row: Rule) -> Rule:
+    """The words of a row as members of their enumerations."""
+    return replace(
+        row,
+        effect=RuleEffect(row.effect),
+        method=Method(row.method) if row.method else None,
+        health=tuple(row.health) if row.health else None,
+        day=DayCondition(row.day) if row.day else None,
+    )

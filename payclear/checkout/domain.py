@@ -1,18 +1,15 @@
-"""What the payment page says and offers: which page an order needs, which accounts can take it. Pure.
+"""Which page an order needs now, and the way back to its portal. Pure; which accounts are offered is `routing`.
 
 Called by the page and by `checkout.service`, so that what is shown and what is accepted are the same rule.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from payclear.contract.manifest import Capability
-from payclear.contract.registry import ProviderLine
-from payclear.kernel.money import Money
+from payclear.checkout.transfer_qr import Transfer, read_transfer
 from payclear.orders.domain import AttemptState, OrderState
 from payclear.orders.records import AttemptView, OrderView
 
@@ -22,6 +19,7 @@ class PageKind(StrEnum):
 
     CHOOSE = "choose"  # nothing is on its way: choose a provider
     CONTINUE = "continue"  # the citizen was sent to a provider and can go on there
+    SCAN = "scan"  # the page shows the provider's QR, to be scanned or copied into a bank application
     RESUME = (
         "resume"  # we stopped before the provider's answer was kept: ask it again, under the same reference
     )
@@ -31,38 +29,16 @@ class PageKind(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    REVERSED = "reversed"  # it was paid at a bank, and the bank took the payment back
 
 
-WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.RESUME, PageKind.CONFIRMING})
+WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.SCAN, PageKind.RESUME, PageKind.CONFIRMING})
 _CLOSED: Final = {
     OrderState.FAILED: PageKind.FAILED,
     OrderState.EXPIRED: PageKind.EXPIRED,
     OrderState.CANCELLED: PageKind.CANCELLED,
+    OrderState.REVERSED: PageKind.REVERSED,
 }
-
-
-class Refusal(StrEnum):
-    """Why a provider account is not offered."""
-
-    BELOW_MINIMUM = "below_minimum"
-    ABOVE_MAXIMUM = "above_maximum"
-    NOT_ONLINE = "not_online"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """One provider account on the page; with a refusal it is shown with its reason and can not be chosen."""
-
-    code: str
-    name_vi: str
-    name_en: str
-    refusal: Refusal | None = None
-    limit: Money | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can be chosen."""
-        return self.refusal is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +93,8 @@ def _kind(
 def _kind_of_live(live: AttemptView, now: datetime, resume_after: timedelta) -> PageKind:
     if now >= live.expires_at:
         return PageKind.CONFIRMING
+    if live.state == AttemptState.SENT and transfer_of(live) is not None:
+        return PageKind.SCAN
     if live.state == AttemptState.SENT and is_web_address(live.redirect_url):
         return PageKind.CONTINUE
     if live.state == AttemptState.CREATED and now >= live.created_at + resume_after:
@@ -145,31 +123,19 @@ def is_web_address(url: str | None) -> bool:
     return url is not None and url.startswith(("https://", "http://"))
 
 
-def offers_for(amount: Money, lines: Iterable[ProviderLine]) -> tuple[Offer, ...]:
-    """Every provider account in the configuration's order, with the reason where one can not take it."""
-    return tuple(_offer(amount, line) for line in lines)
-
-
-def _offer(amount: Money, line: ProviderLine) -> Offer:
-    manifest, account = line.provider.manifest, line.account
-    refusal, limit = None, None
-    if not manifest.capabilities & {Capability.REDIRECT}:
-        refusal = Refusal.NOT_ONLINE
-    elif amount.amount < manifest.amount_min:
-        refusal, limit = Refusal.BELOW_MINIMUM, Money(manifest.amount_min, amount.currency)
-    elif amount.amount > manifest.amount_max:
-        refusal, limit = Refusal.ABOVE_MAXIMUM, Money(manifest.amount_max, amount.currency)
-    return Offer(
-        code=account.code,
-        name_vi=account.name_vi or manifest.title_vi,
-        name_en=account.name_en or manifest.title_en,
-        refusal=refusal,
-        limit=limit,
-    )
+def transfer_of(attempt: AttemptView) -> Transfer | None:
+    """The transfer that an attempt's QR asks for, when it is sound and asks for exactly the attempt's amount."""
+    transfer = read_transfer(attempt.qr_text)
+    return transfer if transfer is not None and transfer.amount == attempt.money else None
 
 
 def return_link(order: OrderView) -> str:
-    """The portal's return address with `order_ref` and `status` added: a hint, never a proof."""
+    """The portal's return address with `order_ref` and `status` added: a hint, never a proof.
+
+    Empty for an order that no portal sent: one made at a bank's counter.
+    """
+    if not order.return_url:
+        return ""
     parts = urlsplit(order.return_url)
     added = {"order_ref": order.order_ref, "status": order.public_status.value}
     kept = [

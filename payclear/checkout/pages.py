@@ -9,8 +9,8 @@ from typing import Final
 import segno
 from flask import Blueprint, Response, current_app, request
 
-from payclear.checkout import service
-from payclear.checkout.domain import PageKind, Standing, offers_for, return_link, subject_of
+from payclear.checkout import offers, service
+from payclear.checkout.domain import PageKind, Standing, return_link, subject_of
 from payclear.contract.messages import InboundRequest
 from payclear.contract.registry import ProviderLine
 from payclear.http.bodies import read_body
@@ -24,8 +24,6 @@ from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
 from payclear.kernel.ids import is_token
 from payclear.obligations.domain import LineType
 from payclear.orders.errors import OrderNotFound
-from payclear.orders.records import OrderView
-from payclear.orders.service import get_by_token
 from payclear.runtime import Runtime, current
 
 blueprint = Blueprint("checkout", __name__, template_folder="templates")
@@ -41,10 +39,9 @@ RETURN_BYTES_MAX: Final = 65_536
 @blueprint.get("/pay/<token>")
 def show(token: str) -> Response:
     """The payment page of one order, in the state it is in now."""
-    runtime = current()
     limit_visitors(VIEWS)
-    order = _order(runtime, token)
-    return _page(runtime, order)
+    _require_token(token)
+    return _page(current(), token)
 
 
 @blueprint.post("/pay/<token>/attempts")
@@ -57,16 +54,19 @@ def choose(token: str) -> Response:
     limit_visitors(CHOICES, token)
     chosen = request.form.get("provider_account", "")
     if not chosen:
-        return _page(runtime, _order(runtime, token), nothing_chosen=True)
+        return _page(runtime, token, problem="checkout.choose_one")
     allow_form_targets(_targets(runtime))
-    target = service.start(
-        runtime,
-        token,
-        chosen,
-        payer_ip=request.remote_addr or "127.0.0.1",
-        public_url=_public_url(runtime),
-        locale=locale_of(),
-    )
+    try:
+        target = service.start(
+            runtime,
+            token,
+            chosen,
+            payer_ip=request.remote_addr or "127.0.0.1",
+            public_url=_public_url(runtime),
+            locale=locale_of(),
+        )
+    except service.ProviderNotOffered:
+        return _page(runtime, token, problem="checkout.no_longer_offered")
     return see_other(target)
 
 
@@ -85,26 +85,28 @@ def come_back(provider_account: str, lang: str = "vi") -> Response:
     return see_other(service.page_path(returned.pay_token, locale))
 
 
-def _page(runtime: Runtime, order: OrderView, *, nothing_chosen: bool = False) -> Response:
+def _page(runtime: Runtime, token: str, *, problem: str = "") -> Response:
+    shown = service.show(runtime, token)
+    order, standing = shown.order, shown.standing
     locale = locale_of(order.locale)
-    standing = service.standing(runtime, order)
-    offers = offers_for(order.amount, runtime.providers) if standing.kind is PageKind.CHOOSE else ()
     if standing.kind in (PageKind.CHOOSE, PageKind.RESUME):
         allow_form_targets(_targets(runtime))
     pay_url = _public_url(runtime) + service.page_path(order.pay_token, locale)
     last_moment = order.expires_at - timedelta(microseconds=1)
+    choices = shown.routing.choices if shown.routing else ()
     return render(
         "checkout/order.html",
         locale=locale,
-        status=422 if nothing_chosen else 200,
+        status=422 if problem else 200,
         order=order,
         standing=standing,
-        offers=offers,
-        open_offers=[offer for offer in offers if offer.is_open],
-        nothing_chosen=nothing_chosen,
+        offers=offers.arrange(choices, runtime.providers, locale),
+        problem=problem,
         provider_name=_provider_name(runtime, standing, locale),
         code_shown=payment_code.display(order.payment_code),
         qr=_qr(pay_url),
+        scan=offers.scan_of(standing, now=runtime.clock.now()),
+        asked_of=standing.attempt is not None and service.may_be_asked(runtime, standing.attempt),
         csrf_token=_form_token(runtime, order.pay_token),
         return_link=return_link(order),
         refresh_s=REFRESH_S if standing.is_waiting else 0,
@@ -128,12 +130,6 @@ def _targets(runtime: Runtime) -> list[str]:
 def _qr(url: str) -> str:
     """The page's own address as an SVG for the citizen's phone; drawn by us, of digits and letters only."""
     return segno.make(url, error="m").svg_inline(omitsize=True, svgclass="qr-image", lineclass=None, border=2)
-
-
-def _order(runtime: Runtime, token: str) -> OrderView:
-    _require_token(token)
-    with runtime.database.begin() as uow:
-        return get_by_token(uow, token)
 
 
 def _require_token(token: str) -> None:

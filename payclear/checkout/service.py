@@ -5,20 +5,28 @@ become money, and never believe what a browser brings back.
 """
 
 import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 
-from payclear.checkout.domain import PageKind, Standing, is_web_address, offers_for, standing_of
+from payclear.checkout.decisions import Routing, decide, keep, tie
+from payclear.checkout.domain import PageKind, Standing, is_web_address, standing_of, transfer_of
 from payclear.checkout.queries import ReturnedAttempt, find_returned_attempt
-from payclear.contract.errors import OutcomeUnknown, ProviderError
+from payclear.contract.errors import NotSent, OutcomeUnknown, ProviderError
+from payclear.contract.manifest import Capability
 from payclear.contract.messages import CheckoutRequest, CheckoutResult, InboundRequest
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
+from payclear.gateway import service as gateway
+from payclear.gateway.domain import Operation
+from payclear.gateway.errors import NotCalled
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.kernel.ids import split_attempt_ref
+from payclear.orders.bills import bill_for
 from payclear.orders.checkout import LAST_CALL, checkout_request, open_attempt, record_checkout
 from payclear.orders.domain import LIVE_STATES
 from payclear.orders.errors import AttemptInProgress, OrderNotPayable, TooManyAttempts
-from payclear.orders.inquiry import ask_provider
+from payclear.orders.inquiry import ask_provider, bring_forward
 from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import get_by_token
 from payclear.runtime import Runtime
@@ -27,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class ProviderNotOffered(PayclearError):
-    """This provider account does not take this order; the page says which do."""
+    """This provider account does not take this order, or no longer; the page says which do."""
 
     code = "provider_not_offered"
     category = ErrorCategory.INVALID
@@ -44,6 +52,32 @@ def standing(runtime: Runtime, order: OrderView) -> Standing:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the payment page shows. `routing` only where there is something to choose."""
+
+    order: OrderView
+    standing: Standing
+    routing: Routing | None
+
+
+def show(runtime: Runtime, token: str) -> Shown:
+    """What the page of an order shows now. What it offers is kept with its reasons; a live attempt is asked about soon.
+
+    Raises OrderNotFound.
+    """
+    with runtime.database.begin() as uow:
+        order = get_by_token(uow, token)
+        now = standing(runtime, order)
+        routing = None
+        if now.kind is PageKind.CHOOSE:
+            routing = decide(runtime, uow, order)
+            keep(uow, order.id, routing)
+        _look(runtime, uow, order)
+        uow.commit()
+    return Shown(order, now, routing)
+
+
 def start(
     runtime: Runtime, token: str, provider_account: str, *, payer_ip: str, public_url: str, locale: str
 ) -> str:
@@ -54,23 +88,44 @@ def start(
     """
     page = page_path(token, locale)
     line = runtime.providers.get(provider_account)
-    with runtime.database.begin() as uow:
-        order = get_by_token(uow, token)
-        attempt = _open_or_resume(runtime, uow, order, line)
-        if attempt is None:
-            return page
-        uow.commit()
-    request = checkout_request(
-        attempt,
-        order,
-        payer_ip=payer_ip,
-        locale=locale,
-        return_url=f"{public_url}/return/{line.code}/{locale}",
-        callback_url=f"{public_url}/callbacks/{line.code}",
-    )
-    recorded = _record(runtime, attempt, _call(line, request))
+    with ExitStack() as stack:
+        with runtime.database.begin() as uow:
+            order = get_by_token(uow, token)
+            attempt = _open_or_resume(runtime, uow, order, line)
+            if attempt is None:
+                _look(runtime, uow, order)
+                uow.commit()
+                return page
+            is_repeated = attempt in order.attempts
+            bill = bill_for(uow, order, line, sealer=runtime.sealer)
+            held = _place(runtime, line, stack)
+            uow.commit()
+        request = checkout_request(
+            attempt,
+            order,
+            payer_ip=payer_ip,
+            locale=locale,
+            return_url=f"{public_url}/return/{line.code}/{locale}",
+            callback_url=f"{public_url}/callbacks/{line.code}",
+            bill=bill,
+        )
+        answer = _call(held, line, request)
+    if is_repeated and isinstance(answer, NotSent):
+        return page  # nothing left us now; what the cut-off call did, the next query says
+    recorded = _record(runtime, attempt, answer)
     target = recorded.redirect_url
-    return target if target and is_web_address(target) and recorded.is_live else page
+    if not recorded.is_live or transfer_of(recorded) is not None:
+        return page
+    return target if target and is_web_address(target) else page
+
+
+def _place(runtime: Runtime, line: ProviderLine, stack: ExitStack) -> gateway.Place:
+    """A place for the call; without one no attempt is kept, for it would be one try less for nothing."""
+    try:
+        return stack.enter_context(gateway.place(runtime, line, Operation.CHECKOUT))
+    except NotCalled as error:
+        reason = str(error.facts["reason"])
+        raise ProviderNotOffered("it can not be called", provider_account=line.code, reason=reason) from error
 
 
 def _open_or_resume(
@@ -83,12 +138,37 @@ def _open_or_resume(
         return now.attempt if repeats_safely and now.attempt.provider_account == line.code else None
     if now.kind is not PageKind.CHOOSE:
         return None
-    _require_offered(order, line)
+    routing = decide(runtime, uow, order)
+    choice = routing.of(line.code)
+    if choice is None or not choice.is_offered:
+        refusal = str(choice.refusal) if choice else "unknown"
+        raise ProviderNotOffered(
+            "the account does not take this order", provider_account=line.code, reason=refusal
+        )
+    decision_id = keep(uow, order.id, routing)
     try:
-        return open_attempt(uow, order_id=order.id, line=line, settings=runtime.settings.orders)
+        attempt = open_attempt(uow, order_id=order.id, line=line, settings=runtime.settings.orders)
     except (AttemptInProgress, OrderNotPayable, TooManyAttempts) as error:
         log.info("checkout.refused", extra={"order_ref": order.order_ref, "code": error.code})
+        uow.rollback()
         return None
+    tie(uow, attempt, decision_id, choice)
+    return attempt
+
+
+def _look(runtime: Runtime, uow: UnitOfWork, order: OrderView) -> None:
+    """Somebody looks at the order: have the provider of a live attempt asked soon, and wait for nobody."""
+    attempt = order.live_attempt
+    if attempt is not None and may_be_asked(runtime, attempt):
+        bring_forward(uow, attempt)
+
+
+def may_be_asked(runtime: Runtime, attempt: AttemptView) -> bool:
+    """Whether the attempt's provider answers questions; one that does not is heard by its notification and statement."""
+    code = attempt.provider_account
+    if code not in runtime.providers:
+        return False
+    return Capability.STATUS_QUERY in runtime.providers.get(code).provider.manifest.capabilities
 
 
 def page_path(token: str, locale: str) -> str:
@@ -96,17 +176,11 @@ def page_path(token: str, locale: str) -> str:
     return f"/pay/{token}?lang={locale}"
 
 
-def _require_offered(order: OrderView, line: ProviderLine) -> None:
-    offer = offers_for(order.amount, [line])[0]
-    if not offer.is_open:
-        raise ProviderNotOffered(
-            "the account does not take this order", provider_account=line.code, reason=str(offer.refusal)
-        )
-
-
-def _call(line: ProviderLine, request: CheckoutRequest) -> CheckoutResult | ProviderError:
+def _call(
+    held: gateway.Place, line: ProviderLine, request: CheckoutRequest
+) -> CheckoutResult | ProviderError:
     try:
-        return line.provider.start_checkout(line.account, request)
+        return held.call(lambda: line.provider.start_checkout(line.account, request))
     except ProviderError as error:
         log.warning("checkout.failed", extra={"attempt_ref": request.attempt_ref, "code": error.code})
         return error

@@ -76,6 +76,12 @@ def console_locale() -> Locale:
     return locale_of(request.cookies.get(LANGUAGE_COOKIE, "vi"))
 
 
+def names_of_accounts(runtime: Runtime) -> dict[str, str]:
+    """The providers' names by account code, in the reader's language."""
+    locale = console_locale()
+    return {line.code: line.account.name_in(locale) for line in runtime.providers}
+
+
 def cookie_name(runtime: Runtime) -> str:
     """The session cookie's name; browsers hold `__Host-` cookies to this host and to https."""
     return "__Host-payclear_staff" if is_https(runtime) else "payclear_staff"

@@ -10,7 +10,9 @@ from typing import Any, Final
 from flask import Blueprint, Flask, current_app, g, request
 
 from payclear.console import pages
+from payclear.console.doubt import pages as doubt_pages
 from payclear.console.frame import console_locale, require_staff
+from payclear.console.health import pages as health_pages
 from payclear.contract.modules import ConsolePages
 from payclear.http.html import answer_errors_with_pages
 from payclear.identity.domain import StaffRole
@@ -32,6 +34,7 @@ OWN_ENTRIES: Final = (
     NavigationEntry("console.nav_home", "/console/"),
     NavigationEntry("console.nav_orders", "/console/orders"),
     NavigationEntry("console.nav_doubt", "/console/doubt"),
+    NavigationEntry("console.nav_health", "/console/health"),
 )
 
 
@@ -39,7 +42,8 @@ def mount(app: Flask, modules: Iterable[ConsolePages] = ()) -> None:
     """Register the login openly, and the console's and the modules' pages behind the staff session."""
     brought = tuple(modules)
     app.register_blueprint(pages.open_blueprint, url_prefix=PREFIX)
-    for blueprint in (pages.blueprint, *(each.blueprint for each in brought)):
+    own = (pages.blueprint, doubt_pages.blueprint, health_pages.blueprint)
+    for blueprint in (*own, *(each.blueprint for each in brought)):
         _guard(blueprint)
         app.register_blueprint(blueprint, url_prefix=blueprint.url_prefix or PREFIX)
     entries = [NavigationEntry(each.title_key, each.path) for each in brought if each.title_key]

@@ -1,12 +1,19 @@
-"""The console's own pages: sign in and out, today at a glance, orders, and what is in doubt. Reads only."""
+"""The console's own pages: sign in and out, today at a glance, orders. Reads only."""
 
 import re
 from typing import Final
 
 from flask import Blueprint, Response, current_app, request
 
+from payclear.checkout.queries import decisions_of, fees_of
 from payclear.console import queries
-from payclear.console.frame import console_locale, console_page, cookie_name, is_https
+from payclear.console.frame import (
+    console_locale,
+    console_page,
+    cookie_name,
+    is_https,
+    names_of_accounts,
+)
 from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
 from payclear.http.html import answer_errors_with_pages, see_other
 from payclear.http.rate_limits import Limit, TooManyRequests, require_rate
@@ -78,7 +85,9 @@ def home() -> Response:
         today = queries.today(uow, [line.code for line in runtime.providers])
         doubts = queries.doubts(uow, limit=5)
         as_of = uow.now
-    return console_page("console/home.html", today=today, doubts=doubts, as_of=as_of, names=_names(runtime))
+    return console_page(
+        "console/home.html", today=today, doubts=doubts, as_of=as_of, names=names_of_accounts(runtime)
+    )
 
 
 @blueprint.get("/orders")
@@ -111,23 +120,15 @@ def order(order_ref: str) -> Response:
             raise OrderNotFound("no such payment order")
         trace = queries.trace(uow, order_id)
         view = get_by_id(uow, order_id)
-    return console_page("console/order.html", order=view, trace=trace, names=_names(runtime))
-
-
-@blueprint.get("/doubt")
-def doubt() -> Response:
-    """Attempts whose outcome is not known, and money that waits for a decision, oldest first."""
-    runtime = current()
-    with runtime.database.begin() as uow:
-        doubts = queries.doubts(uow, limit=200)
-        cases = queries.open_cases(uow, limit=200)
-        as_of = uow.now
-    return console_page("console/doubt.html", doubts=doubts, cases=cases, as_of=as_of, names=_names(runtime))
-
-
-def _names(runtime: Runtime) -> dict[str, str]:
-    locale = console_locale()
-    return {line.code: line.account.name_in(locale) for line in runtime.providers}
+        decisions, fees = decisions_of(uow, order_id), fees_of(uow, order_id)
+    return console_page(
+        "console/order.html",
+        order=view,
+        trace=trace,
+        decisions=decisions,
+        fees=fees,
+        names=names_of_accounts(runtime),
+    )
 
 
 def _login_page(runtime: Runtime, *, problem: str = "", status: int = 200) -> Response:

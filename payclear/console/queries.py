@@ -200,18 +200,25 @@ _FIND_ORDERS = (
     + " WHERE o.order_ref = ANY(%(refs)s) OR o.payment_code = ANY(%(codes)s) ORDER BY o.id DESC LIMIT 50"
 )
 _ORDER_ID = "SELECT id FROM payment_order WHERE order_ref = %s"
-_DOUBTS = """
+# An attempt that has ended is in doubt only when something spoke of money since: one that its provider denies is no more
+# than watched.
+ATTEMPT_IN_DOUBT = """
+a.next_query_at IS NOT NULL AND (a.state = 'in_doubt' OR a.expires_at < %(now)s)
+  AND (a.state IN ('created', 'sent', 'in_doubt')
+       OR (SELECT outcome FROM payment_evidence WHERE attempt_id = a.id AND outcome <> 'unknown'
+           ORDER BY recorded_at DESC, id DESC LIMIT 1) IS DISTINCT FROM 'not_sent')
+"""
+_DOUBTS = f"""
 SELECT a.attempt_ref, o.order_ref, a.provider_account, a.state, a.amount, a.currency, a.created_at, a.queries,
        a.next_query_at
 FROM payment_attempt a JOIN payment_order o ON o.id = a.order_id
-WHERE a.next_query_at IS NOT NULL AND (a.state = 'in_doubt' OR a.expires_at < %(now)s)
+WHERE {ATTEMPT_IN_DOUBT}
 ORDER BY a.created_at, a.id LIMIT %(limit)s
 """
 _CASES = """
 SELECT c.kind, c.proposal, c.provider_account, c.attempt_ref, o.order_ref, c.amount, c.currency, c.opened_at
 FROM suspense_case c LEFT JOIN payment_order o ON o.id = c.order_id
 """
-_OPEN_CASES = _CASES + " WHERE c.state = 'open' ORDER BY c.opened_at, c.id LIMIT %(limit)s"
 _CASES_OF = _CASES + " WHERE c.order_id = %s ORDER BY c.opened_at, c.id"
 _TRANSITIONS = """
 SELECT object, version, from_state, event, to_state, recorded_at FROM order_transition
@@ -274,11 +281,6 @@ def order_id_of(uow: UnitOfWork, order_ref: str) -> UUID | None:
 def doubts(uow: UnitOfWork, *, limit: int) -> list[DoubtRow]:
     """Attempts in doubt, and those past their time without an answer, oldest first."""
     return uow.rows(DoubtRow, _DOUBTS, {"now": uow.now, "limit": limit})
-
-
-def open_cases(uow: UnitOfWork, *, limit: int) -> list[CaseRow]:
-    """Open suspense cases, oldest first."""
-    return uow.rows(CaseRow, _OPEN_CASES, {"limit": limit})
 
 
 def trace(uow: UnitOfWork, order_id: UUID) -> Trace:

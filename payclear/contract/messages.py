@@ -87,7 +87,7 @@ class CheckoutRequest:
     locale: str  # "vi" or "en"
     return_url: str
     callback_url: str
-    bill: Bill | None = None
+    bill: Bill | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +130,18 @@ class RefundRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundQuery:
+    """Ask a provider what became of a refund. `refund` is the request as it was first sent."""
+
+    refund: RefundRequest
+    provider_ref: str | None  # the provider's reference of the refund, where its answer gave one
+    asked_at: datetime
+    request_id: str  # ours, unique, [A-Za-z0-9]{1,32}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundResult:
-    """Answer to a refund: `confirmed` done, `pending` taken in work, `rejected`, `unknown`."""
+    """Answer to a refund or its query: `confirmed` done, `pending` in work, `rejected`, `not_sent` never seen, `unknown`."""
 
     outcome: Outcome
     provider_ref: str | None = None
@@ -167,6 +177,9 @@ class Acknowledgement:
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # besides the content type: a signature of the answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

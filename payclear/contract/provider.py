@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from payclear.contract.collection import CollectionAnswer, CollectionCall
 from payclear.contract.errors import OperationUnsupported
 from payclear.contract.evidence import Evidence
 from payclear.contract.manifest import Capability, Manifest
@@ -12,6 +13,7 @@ from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
     ParsedStatement,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -83,6 +85,23 @@ class Provider:
     def refund(self, account: Account, request: RefundRequest) -> RefundResult:
         """Ask the provider to give money back."""
         raise self._unsupported(Capability.REFUND)
+
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """Ask what became of a refund; `not_sent` when the provider has never seen it."""
+        raise self._unsupported(Capability.REFUND_QUERY)
+
+    def read_collection(self, account: Account, request: InboundRequest) -> tuple[CollectionCall, ...]:
+        """Verify and read a message of a bank that collects for us; raises SignatureInvalid or CallbackMalformed."""
+        raise self._unsupported(Capability.COLLECTION)
+
+    def answer_collection(
+        self, account: Account, request: InboundRequest, answers: tuple[CollectionAnswer, ...]
+    ) -> Acknowledgement:
+        """Return the bank's own reply, one answer for each call of `read_collection` in its order.
+
+        A message that could not be read has one answer without a call.
+        """
+        raise self._unsupported(Capability.COLLECTION)
 
     def fetch_statement(self, account: Account, business_on: date) -> StatementFile:
         """Fetch the statement of a business day; raises StatementUnavailable when there is none yet."""

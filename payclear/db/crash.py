@@ -8,10 +8,19 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from typing import Protocol
 
 VARIABLE = "PAYCLEAR_TEST_CRASH_AT"
 BEFORE = "before_commit"
 AFTER = "after_commit"
+
+
+class Plan(Protocol):
+    """Whoever is told of every commit and may end what is going on there."""
+
+    def passes(self, place: str, moment: str) -> None:
+        """Called just before and just after a commit of the unit of work that the function `place` opened."""
+        ...  # pragma: no cover
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from payclear.db.base import Base
 FEATURES = (
     "http",
     "jobs",
+    "gateway",
     "identity",
     "catalogue",
     "obligations",
@@ -14,9 +15,12 @@ FEATURES = (
     "ledger",
     "events",
     "audit",
+    "checkout",
     "callbacks",
+    "collection",
     "webhooks",
     "receipts",
+    "refunds",
 )
 
 

@@ -20,7 +20,13 @@ from payclear.kernel.phase import transaction_phase
 
 Row = TypeVar("Row")
 
-_crash_plan = crash.plan_from(os.environ)
+_crash_plan: crash.Plan | None = crash.plan_from(os.environ)
+
+
+def install_crash_plan(plan: crash.Plan | None) -> None:
+    """Let `plan` hear of every commit of this process from here on: for the simulated day, never in a service."""
+    global _crash_plan
+    _crash_plan = plan
 
 
 class UnitOfWork:

@@ -25,11 +25,13 @@ _FIELDS: Mapping[str, Schema] = MappingProxyType(
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217 code."},
         "expires_at": _INSTANT,
         "paid_at": _INSTANT,
+        "reversed_at": _INSTANT,
         "provider": {"type": "string", "description": "Code of the provider account that took the money."},
         "provider_ref": {"type": "string", "description": "The provider's reference of the payment."},
         "attempt_ref": {"type": "string", "description": "Our reference of the attempt at the provider."},
         "reason": {"type": "string", "description": "Stable code of why the order ended without payment."},
         "receipt": {"type": "string", "description": "Public id of the receipt."},
+        "refund_ref": {"type": "string", "description": "Our reference of the refund."},
     }
 )
 _ALWAYS = ("order_ref", "portal_ref", "status", "amount", "currency")
@@ -38,7 +40,10 @@ _PROVIDER = ("provider", "provider_ref", "attempt_ref")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """One kind of fact: what it tells, the fields it always carries and those it may carry."""
+    """One kind of fact: what it tells, the fields it always carries and those it may carry.
+
+    `status` is the order's status that the fact means; empty when the fact leaves it as it is.
+    """
 
     name: str
     meaning: str
@@ -49,7 +54,8 @@ class EventType:
     def data_schema(self) -> Schema:
         """JSON Schema of `data`, without room for other fields."""
         properties = {name: dict(_FIELDS[name]) for name in _FIELDS if name in self.required | self.optional}
-        properties["status"] = {**properties["status"], "const": self.status}
+        if self.status:
+            properties["status"] = {**properties["status"], "const": self.status}
         return {
             "type": "object",
             "properties": properties,
@@ -84,19 +90,45 @@ def _order_event(
     )
 
 
+def _refund_event(name: str, meaning: str) -> EventType:
+    return EventType(
+        name=name,
+        meaning=meaning,
+        required=frozenset((*_ALWAYS, "refund_ref", "attempt_ref", "provider")),
+        optional=frozenset(("payment_code",)),
+        status="",
+    )
+
+
 _TYPES: Mapping[str, EventType] = MappingProxyType(
     {
         each.name: each
         for each in (
             _order_event("open", "A payment order was created.", (), ()),
             _order_event(
-                "paid", "The order is paid; this is final.", ("paid_at", "provider"), (*_PROVIDER, "receipt")
+                "paid",
+                "The order is paid. Only a bank that took the money at its counter can take it back, on the same day: then "
+                "`payment_order.reversed` follows.",
+                ("paid_at", "provider"),
+                (*_PROVIDER, "receipt"),
             ),
             _order_event("failed", "Every allowed attempt was refused.", (), (*_PROVIDER, "reason")),
             _order_event(
                 "expired", "The order's time is over and no provider holds a payment.", (), ("reason",)
             ),
             _order_event("cancelled", "The portal withdrew the order.", (), ("reason",)),
+            _order_event(
+                "reversed",
+                "The bank took its payment back (a teller took the wrong bill): the order is not paid any more, its "
+                "receipt is cancelled and its obligations can be ordered again.",
+                ("reversed_at", "provider"),
+                _PROVIDER,
+            ),
+            _refund_event("refund.succeeded", "The provider gave `amount` of a payment of the order back."),
+            _refund_event(
+                "refund.rejected",
+                "The provider refused to give `amount` back; its money is where it was.",
+            ),
         )
     }
 )
@@ -126,7 +158,7 @@ def require_described(fact: Fact) -> None:
     missing, unknown = kind.required - given, given - kind.required - kind.optional
     if missing or unknown:
         raise ValueError(f"{fact.type}: missing {sorted(missing)}, not described {sorted(unknown)}")
-    if fact.data["status"] != kind.status:
+    if kind.status and fact.data["status"] != kind.status:
         raise ValueError(f"{fact.type} means the status {kind.status}")
     if fact.sequence < 1:
         raise ValueError("a sequence counts from 1")

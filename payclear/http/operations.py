@@ -83,6 +83,7 @@ class Reply:
 
 
 Act = Callable[..., Reply]
+Settle = Callable[[Runtime, PayclearError], bool]
 _NOTHING: Final = NoFields()
 
 
@@ -98,8 +99,13 @@ def operation(
     errors: tuple[type[PayclearError], ...] = (),
     about: str = "",
     example: Mapping[str, Any] | None = None,
+    settle: Settle | None = None,
 ) -> Callable[[Act], Callable[..., Response]]:
-    """Make a function of `(call, **path)` a route guarded by `scope`, under a key if it writes."""
+    """Make a function of `(call, **path)` a route guarded by `scope`, under a key if it writes.
+
+    `settle` is shown a refusal after its unit was rolled back, with no transaction open: when it could learn something
+    that may change the answer (from a provider), it returns True and the whole operation runs once more.
+    """
 
     def decorate(act: Act) -> Callable[..., Response]:
         described = Operation(
@@ -118,7 +124,7 @@ def operation(
 
         @wraps(act)
         def view(**path: str) -> Response:
-            return _serve(described, act, path)
+            return _serve(described, act, path, settle)
 
         view.operation = described  # type: ignore[attr-defined]
         return view
@@ -126,7 +132,7 @@ def operation(
     return decorate
 
 
-def _serve(described: Operation, act: Act, path: Mapping[str, str]) -> Response:
+def _serve(described: Operation, act: Act, path: Mapping[str, str], settle: Settle | None) -> Response:
     # A slow sender must not hold a connection of the database: the body is here before the unit begins.
     raw = read_body(BODY_BYTES_MAX) if described.writes else b""
     runtime = current()
@@ -151,6 +157,11 @@ def _serve(described: Operation, act: Act, path: Mapping[str, str]) -> Response:
             uow, keyed, lambda: _finished(act(Call(uow, caller, runtime, loaded, query), **path))
         )
 
+    try:
+        return _response(in_unit(runtime.database, unit))
+    except PayclearError as refusal:
+        if settle is None or not settle(runtime, refusal):
+            raise
     return _response(in_unit(runtime.database, unit))
 
 

@@ -24,6 +24,14 @@ def format_date(on: date, locale: str) -> str:
     return f"{on.day} {_EN_MONTHS[on.month - 1]} {on.year}"
 
 
+def format_month(first_on: date, locale: str) -> str:
+    """A month by its first day: `11/2026` in Vietnamese, `November 2026` in English."""
+    require_locale(locale)
+    if locale == "vi":
+        return f"{first_on.month:02d}/{first_on.year:04d}"
+    return f"{_EN_MONTHS[first_on.month - 1]} {first_on.year}"
+
+
 def format_datetime(at: datetime, locale: str) -> str:
     """An aware instant in Vietnamese time: `14:05, 21/11/2026` or `21 November 2026, 14:05`."""
     require_locale(locale)

@@ -5,6 +5,8 @@ It must never return or accept a naive datetime.
 """
 
 import time as _time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -24,12 +26,28 @@ class Clock(Protocol):
         ...  # pragma: no cover
 
 
+_driven: list[Clock] = []
+
+
+@contextmanager
+def drive_machine_clock(clock: Clock) -> Iterator[None]:
+    """Let every SystemClock of this process tell the time of `clock`; durations stay real.
+
+    For the simulated day alone (decision 0014): adapters are made when they are imported, with a clock of their own.
+    """
+    _driven.append(clock)
+    try:
+        yield
+    finally:
+        _driven.pop()
+
+
 class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
-        return datetime.now(UTC)
+        return _driven[-1].now() if _driven else datetime.now(UTC)
 
     def monotonic(self) -> float:
         """Seconds that never run backwards, for measuring durations."""

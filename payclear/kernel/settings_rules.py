@@ -104,9 +104,18 @@ def _production(settings: Settings) -> Iterator[str]:
         yield "web.public_url is missing: set PAYCLEAR_WEB_PUBLIC_URL."
     if settings.webhooks.allow_hosts:
         yield "webhooks.allow_hosts must be empty in production."
+    if settings.gateway.calls_per_account >= settings.web.threads:
+        yield (
+            "gateway.calls_per_account must be less than web.threads in production: "
+            "one provider that hangs would hold every thread."
+        )
     for code, account in settings.provider_accounts.items():
         if account.enabled and (account.demo or code.endswith("-demo")):
             yield f"The provider account {code} is a demonstration account; production refuses it."
+        for name, value in account.options.items():
+            if is_demo(Secret(str(value))):
+                named = f"provider_accounts.{code}.options.{name}"
+                yield f"{named} is a demonstration key; production refuses it."
     for name, secret in all_secrets(settings):
         yield from _production_secret(settings, name, secret)
     yield from _repeated_secrets(settings)

@@ -130,6 +130,35 @@ class OrderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    calls_per_account: int = setting(
+        "calls to one provider account that one process makes at once; fewer than web.threads",
+        minimum=1,
+        maximum=64,
+    )
+    failures_to_open: int = setting(
+        "calls in a row without an answer after which a process stops calling an account",
+        minimum=1,
+        maximum=100,
+    )
+    pause_s: int = setting(
+        "seconds until one call probes such an account; doubles with each probe that fails",
+        minimum=1,
+        maximum=3600,
+    )
+    pause_max_s: int = setting("seconds between two probes at most", minimum=1, maximum=3600)
+    window_minutes: int = setting(
+        "minutes of our own calls that the health of an account is judged by", minimum=1, maximum=1440
+    )
+    calls_min: int = setting("calls in these minutes, below which nothing is said", minimum=1, maximum=10_000)
+    failing_percent: int = setting(
+        "unanswered calls in percent that make an account failing", minimum=1, maximum=100
+    )
+    slow_ms: int = setting("milliseconds above which a call is slow", minimum=1, maximum=60_000)
+    slow_percent: int = setting("slow calls in percent that make an account slow", minimum=1, maximum=100)
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackSettings:
     body_limit_bytes: int = setting("largest callback that is read", minimum=1024, maximum=16_777_216)
 
@@ -194,6 +223,7 @@ class Settings:
     scheduler: SchedulerSettings
     security: SecuritySettings
     orders: OrderSettings
+    gateway: GatewaySettings
     callbacks: CallbackSettings
     webhooks: WebhookSettings
     logging: LoggingSettings

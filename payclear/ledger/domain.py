@@ -55,10 +55,37 @@ def capture_key(provider_account: str, provider_ref: str) -> str:
     return f"money-in:{provider_account}:{provider_ref}"
 
 
+def reversal_key(provider_account: str, provider_ref: str) -> str:
+    """The natural key of a payment that a bank took back, by the bank's reference of the reversal."""
+    return f"money-back:{provider_account}:{provider_ref}"
+
+
+def refund_key(provider_account: str, refund_ref: str) -> str:
+    """The natural key of a refund that the provider has paid."""
+    return f"refund:{provider_account}:{refund_ref}"
+
+
 def capture_legs(amount: Money, lines: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
     """A payment for an order: the provider owes us, we owe each line's beneficiary account."""
     credits = tuple(Leg(BENEFICIARY_PAYABLE, CREDIT, line, account) for line, account in lines)
     return (Leg(PROVIDER_RECEIVABLE, DEBIT, amount), *credits)
+
+
+def reversal_legs(amount: Money, lines: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
+    """A payment that its bank took back: what `capture_legs` booked, the other way round."""
+    debits = tuple(Leg(BENEFICIARY_PAYABLE, DEBIT, line, account) for line, account in lines)
+    return (*debits, Leg(PROVIDER_RECEIVABLE, CREDIT, amount))
+
+
+def refund_legs(amount: Money, shares: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
+    """A refund that the provider paid: each beneficiary account bears its share, the provider owes us less."""
+    debits = tuple(Leg(BENEFICIARY_PAYABLE, DEBIT, share, account) for share, account in shares)
+    return (*debits, Leg(PROVIDER_RECEIVABLE, CREDIT, amount))
+
+
+def suspense_refund_legs(amount: Money) -> tuple[Leg, ...]:
+    """A refund of money that no order could take: it leaves suspense."""
+    return (Leg(SUSPENSE, DEBIT, amount), Leg(PROVIDER_RECEIVABLE, CREDIT, amount))
 
 
 def suspense_legs(amount: Money) -> tuple[Leg, ...]:
@@ -69,3 +96,8 @@ def suspense_legs(amount: Money) -> tuple[Leg, ...]:
 def settlement_legs(amount: Money) -> tuple[Leg, ...]:
     """The provider's statement lists money that we had booked: it now waits for the bank credit."""
     return (Leg(PROVIDER_SETTLEMENT, DEBIT, amount), Leg(PROVIDER_RECEIVABLE, CREDIT, amount))
+
+
+def refund_settlement_legs(amount: Money) -> tuple[Leg, ...]:
+    """The provider's statement lists refunds that we had booked: they lessen the bank credit we wait for."""
+    return (Leg(PROVIDER_RECEIVABLE, DEBIT, amount), Leg(PROVIDER_SETTLEMENT, CREDIT, amount))

@@ -20,6 +20,7 @@ FROM entry, unnest(%(accounts)s::text[], %(sides)s::text[], %(amounts)s::bigint[
      WITH ORDINALITY AS leg (account, side, amount, currency, beneficiary, line_no)
 """
 
+BOOKED_FOR = "SELECT attempt_id FROM journal_entry WHERE natural_key = %s"
 IS_BOOKED = "SELECT 1 FROM journal_entry WHERE natural_key = %s"
 
 # Balance of every account and provider account; debit minus credit for assets, the reverse for liabilities.

@@ -56,6 +56,12 @@ def is_booked(uow: UnitOfWork, natural_key: str) -> bool:
     return uow.run(queries.IS_BOOKED, (natural_key,)).fetchone() is not None
 
 
+def attempt_booked_as(uow: UnitOfWork, natural_key: str) -> UUID | None:
+    """The attempt that a booked fact is about; None when it is about none or not booked."""
+    row = uow.run(queries.BOOKED_FOR, (natural_key,)).fetchone()
+    return row[0] if row else None
+
+
 def trial_balance(uow: UnitOfWork) -> list[Balance]:
     """Every balance; the debits and the credits of each currency are equal."""
     return uow.rows(Balance, queries.TRIAL_BALANCE)

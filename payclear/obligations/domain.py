@@ -52,9 +52,11 @@ OBLIGATION_STATES = register(
         transitions={
             (ObligationState.OPEN, "paid"): ObligationState.PAID,
             (ObligationState.OPEN, "cancelled"): ObligationState.CANCELLED,
+            (ObligationState.PAID, "reopened"): ObligationState.OPEN,
         },
         ignored=frozenset({(ObligationState.PAID, "paid"), (ObligationState.CANCELLED, "cancelled")}),
         terminal=frozenset({ObligationState.PAID, ObligationState.CANCELLED}),
+        reopening=frozenset({(ObligationState.PAID, "reopened")}),
     )
 )
 

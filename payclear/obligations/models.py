@@ -35,6 +35,7 @@ class Obligation(Base):
         one_of("kind", ObligationKind),
         one_of("state", ObligationState),
         positive_amount("principal"),
+        Index(None, "document_key"),
     )
 
     id: Mapped[uuid_pk]

@@ -29,6 +29,12 @@ SELECT {_COLUMNS} FROM {_FROM}
 WHERE o.kind = %s AND o.agency_code = %s AND o.document_key = %s
 """
 
+# A counter knows a number and no agency: every agency's document of this number.
+FIND_BY_NUMBER = f"""
+SELECT {_COLUMNS} FROM {_FROM}
+WHERE o.document_key = ANY(%s) ORDER BY o.created_at, o.id LIMIT %s
+"""
+
 LINES = """
 SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
 FROM obligation_line WHERE obligation_id = ANY((SELECT %s::uuid[])::uuid[]) ORDER BY obligation_id, line_no
@@ -43,6 +49,17 @@ WITH moved AS (
 )
 INSERT INTO obligation_transition (obligation_id, version, from_state, event, to_state, order_id, recorded_at)
 SELECT id, version, %(from)s, %(event)s, %(to)s, %(order_id)s, %(at)s FROM moved
+"""
+
+OBLIGOR_NAMES = """
+SELECT o.id, r.id, r.data_key_id, r.kek_id, r.wrapped_key, r.name_sealed
+FROM obligation o JOIN obligor r ON r.id = o.obligor_id WHERE o.id = ANY(%s)
+"""
+
+PAYER = """
+SELECT r.id, r.data_key_id, r.kek_id, r.wrapped_key, r.name_sealed, r.id_no_sealed, coalesce(d.procedure_code, '')
+FROM obligation o JOIN obligor r ON r.id = o.obligor_id LEFT JOIN dossier d ON d.obligation_id = o.id
+WHERE o.id = %s
 """
 
 INSERT_OBLIGOR = """

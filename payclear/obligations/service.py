@@ -33,6 +33,8 @@ from payclear.obligations.domain import (
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
 
+NUMBER_MATCHES_MAX = 20
+
 
 class ObligationNotFound(NotFound):
     """No obligation with this id belongs to this portal."""
@@ -185,6 +187,18 @@ def find_many(uow: UnitOfWork, ids: Sequence[UUID]) -> list[ObligationView]:
     return _views(uow, queries.FIND, list(ids))
 
 
+def find_by_number(uow: UnitOfWork, number: str) -> list[ObligationView]:
+    """Return what bears a dossier code or decision number at any agency, NUMBER_MATCHES_MAX at most, the oldest first.
+
+    Case and white space do not matter; a decision number may come without the stroke of its Đ, as bank systems write it.
+    """
+    key = normalise_document_no(number)
+    if not key:
+        return []
+    keys = [key, key.replace("/QD", "/QĐ")]
+    return _with_lines(uow, uow.rows(_Row, queries.FIND_BY_NUMBER, (keys, NUMBER_MATCHES_MAX)))
+
+
 def lock_for_order(uow: UnitOfWork, ids: Sequence[UUID], *, portal_code: str) -> list[ObligationView]:
     """Lock the obligations an order is to collect; raises ObligationNotFound for unknown or foreign ones."""
     views = _views(uow, queries.LOCK, sorted(set(ids)))
@@ -213,18 +227,20 @@ def quote(uow: UnitOfWork, obligation: ObligationView, *, for_date: date) -> Quo
 
 def mark_paid(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
     """Mark obligations paid by an order, with their history."""
-    target = OBLIGATION_STATES.next(ObligationState.OPEN, "paid").to
-    uow.run(
-        queries.MOVE,
-        {
-            "ids": list(ids),
-            "from": ObligationState.OPEN,
-            "to": target,
-            "event": "paid",
-            "order_id": order_id,
-            "at": uow.now,
-        },
-    )
+    _move(uow, ids, ObligationState.OPEN, "paid", order_id=order_id)
+
+
+def reopen(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
+    """Make obligations payable again whose payment by an order was taken back, with their history."""
+    _move(uow, ids, ObligationState.PAID, "reopened", order_id=order_id)
+
+
+def _move(
+    uow: UnitOfWork, ids: Sequence[UUID], state: ObligationState, event: str, *, order_id: UUID
+) -> None:
+    target = OBLIGATION_STATES.next(state, event).to
+    values = {"ids": list(ids), "from": state, "to": target, "event": event}
+    uow.run(queries.MOVE, values | {"order_id": order_id, "at": uow.now})
 
 
 def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:

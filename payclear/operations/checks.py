@@ -20,7 +20,12 @@ APPEND_ONLY = (
     "audit_seal",
     "audit_checkpoint",
     "inbound_callback",
+    "collection_message",
+    "routing_decision",
+    "attempt_routing",
+    "attempt_service_fee",
     "webhook_attempt",
+    "refund_transition",
 )
 
 
@@ -96,11 +101,11 @@ LEDGER_CHECKS = (
         title="A provider's transaction brought money in once at most",
         sql="""
         SELECT provider_account, provider_ref, count(*) AS attempts FROM payment_attempt
-        WHERE state IN ('succeeded', 'surplus') AND provider_ref IS NOT NULL
+        WHERE state IN ('succeeded', 'surplus', 'reversed') AND provider_ref IS NOT NULL
         GROUP BY provider_account, provider_ref HAVING count(*) > 1
         UNION ALL
         SELECT a.provider_account, a.attempt_ref || ' carries ' || a.provider_ref || ', booked under another', 1
-        FROM payment_attempt a WHERE a.state IN ('succeeded', 'surplus') AND a.provider_ref IS NOT NULL
+        FROM payment_attempt a WHERE a.state IN ('succeeded', 'surplus', 'reversed') AND a.provider_ref IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM journal_entry e
                           WHERE e.natural_key = 'money-in:' || a.provider_account || ':' || a.provider_ref
                             AND e.attempt_id = a.id)
@@ -112,7 +117,8 @@ LEDGER_CHECKS = (
     ),
     Check(
         id="INV-05",
-        title="An attempt brought money in if and only if the ledger shows that amount; an order is paid by exactly one",
+        title="An attempt brought money in, and its bank took it back, if and only if the ledger shows that amount; "
+        "an order is paid, or reversed, by exactly one",
         sql="""
         WITH booked AS (
             -- A second payment of the same attempt lies in suspense under its own reference: it is not the attempt's money.
@@ -122,22 +128,35 @@ LEDGER_CHECKS = (
             WHERE e.template IN ('payment_captured', 'payment_suspended')
               AND e.natural_key = 'money-in:' || a.provider_account || ':' || coalesce(a.provider_ref, a.attempt_ref)
             GROUP BY e.attempt_id, e.template
+        ), taken_back AS (
+            SELECT e.attempt_id, sum(p.amount) AS amount FROM journal_entry e
+            JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable' AND p.side = 'C'
+            WHERE e.template = 'payment_reversed' GROUP BY e.attempt_id
         )
         SELECT coalesce(a.attempt_ref, b.attempt_id::text) AS attempt, a.state, b.template, b.amount
-        FROM (SELECT * FROM payment_attempt WHERE state IN ('succeeded', 'surplus')) a
+        FROM (SELECT * FROM payment_attempt WHERE state IN ('succeeded', 'surplus', 'reversed')) a
         FULL JOIN booked b ON b.attempt_id = a.id
         WHERE a.id IS NULL OR b.attempt_id IS NULL
-           OR (a.state = 'succeeded' AND (b.template <> 'payment_captured' OR b.amount <> a.amount))
+           OR (a.state IN ('succeeded', 'reversed') AND (b.template <> 'payment_captured' OR b.amount <> a.amount))
            OR (a.state = 'surplus' AND b.template <> 'payment_suspended')
+        UNION ALL
+        SELECT coalesce(a.attempt_ref, b.attempt_id::text), a.state, 'payment_reversed', b.amount
+        FROM (SELECT * FROM payment_attempt WHERE state = 'reversed') a
+        FULL JOIN taken_back b ON b.attempt_id = a.id
+        WHERE a.id IS NULL OR b.attempt_id IS NULL OR a.amount <> b.amount
         UNION ALL
         SELECT o.order_ref, o.state, 'succeeded attempts', count(a.id)
         FROM payment_order o LEFT JOIN payment_attempt a ON a.order_id = o.id AND a.state = 'succeeded'
         GROUP BY o.id HAVING count(a.id) <> (o.state = 'paid')::int
         UNION ALL
+        SELECT o.order_ref, o.state, 'reversed attempts', count(a.id)
+        FROM payment_order o LEFT JOIN payment_attempt a ON a.order_id = o.id AND a.state = 'reversed'
+        GROUP BY o.id HAVING count(a.id) <> (o.state = 'reversed')::int
+        UNION ALL
         SELECT o.order_ref, b.state, 'obligation does not follow its order', l.amount
         FROM payment_order o JOIN payment_order_obligation l ON l.order_id = o.id
         JOIN obligation b ON b.id = l.obligation_id
-        WHERE o.state = 'paid' AND b.state <> 'paid'
+        WHERE (o.state = 'paid' AND (b.state <> 'paid' OR NOT l.is_live)) OR (o.state = 'reversed' AND l.is_live)
         """,
     ),
     Check(
@@ -146,11 +165,13 @@ LEDGER_CHECKS = (
         sql="""
         SELECT order_id::text AS order_id,
                sum(p.amount) FILTER (WHERE e.template LIKE 'refund%') AS refunded,
-               coalesce(sum(p.amount) FILTER (WHERE e.template LIKE 'payment%'), 0) AS captured
+               coalesce(sum(CASE p.side WHEN 'D' THEN p.amount ELSE -p.amount END)
+                        FILTER (WHERE e.template LIKE 'payment%'), 0) AS captured
         FROM journal_entry e JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable'
         WHERE order_id IS NOT NULL GROUP BY order_id
         HAVING sum(p.amount) FILTER (WHERE e.template LIKE 'refund%')
-             > coalesce(sum(p.amount) FILTER (WHERE e.template LIKE 'payment%'), 0)
+             > coalesce(sum(CASE p.side WHEN 'D' THEN p.amount ELSE -p.amount END)
+                        FILTER (WHERE e.template LIKE 'payment%'), 0)
         """,
     ),
 )
@@ -158,11 +179,16 @@ LEDGER_CHECKS = (
 ORDER_CHECKS = (
     Check(
         id="INV-07",
-        title="Every attempt without an outcome is asked about within a day; an order has one such attempt at most",
+        title="Every attempt without an outcome is asked about within a day, none whose money came; an order has one at most",
         sql="""
         SELECT attempt_ref, state, next_query_at::text AS next_query_at FROM payment_attempt
         WHERE state IN ('created', 'sent', 'in_doubt')
           AND (next_query_at IS NULL OR next_query_at > now() + interval '24 hours')
+        UNION ALL
+        SELECT attempt_ref, state, next_query_at::text FROM payment_attempt
+        WHERE next_query_at IS NOT NULL
+          AND (state IN ('succeeded', 'surplus', 'reversed')
+               OR state IN ('failed', 'expired') AND next_query_at > now() + interval '24 hours')
         UNION ALL
         SELECT order_id::text, 'live attempts', count(*)::text FROM payment_attempt
         WHERE state IN ('created', 'sent', 'in_doubt', 'succeeded') GROUP BY order_id HAVING count(*) > 1
@@ -179,11 +205,25 @@ ORDER_CHECKS = (
                OR coalesce(e.merchant_account, a.merchant_account) <> a.merchant_account)
         UNION ALL
         SELECT a.attempt_ref, 'succeeded without evidence', NULL, a.amount FROM payment_attempt a
-        WHERE a.state = 'succeeded' AND NOT EXISTS (
+        WHERE a.state IN ('succeeded', 'reversed') AND NOT EXISTS (
             SELECT 1 FROM payment_evidence e WHERE e.attempt_id = a.id AND e.effect = 'captured')
         UNION ALL
         SELECT a.attempt_ref, 'surplus without a case', NULL, a.amount FROM payment_attempt a
         WHERE a.state = 'surplus' AND NOT EXISTS (SELECT 1 FROM suspense_case c WHERE c.attempt_id = a.id)
+        UNION ALL
+        SELECT e.natural_key, 'suspense without a case', NULL, NULL FROM journal_entry e
+        WHERE e.template = 'payment_suspended' AND e.attempt_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM suspense_case c WHERE c.provider_account = e.provider_account
+            AND e.natural_key = 'money-in:' || c.provider_account || ':' || c.provider_ref)
+        """,
+    ),
+    Check(
+        id="INV-17b",
+        title="Every payment says where it was paid and from what",
+        sql="""
+        SELECT attempt_ref, coalesce(channel, 'no channel') AS channel, coalesce(instrument, 'no instrument') AS instrument
+        FROM payment_attempt
+        WHERE state NOT IN ('created', 'sent', 'in_doubt', 'failed', 'expired') AND (channel IS NULL OR instrument IS NULL)
         """,
     ),
     Check(
@@ -220,6 +260,7 @@ EVENT_CHECKS = (
             SELECT 1 FROM event e WHERE e.aggregate_id = o.id AND e.type = 'payment_order.' || o.state)
         UNION ALL
         SELECT aggregate_id::text, type, 'announced more than once' FROM event
+        WHERE type LIKE 'payment_order.%'
         GROUP BY aggregate_id, type HAVING count(*) > 1
         """,
     ),
@@ -270,11 +311,12 @@ INBOX_CHECKS = (
     ),
     Check(
         id="INV-15",
-        title="What callbacks did came from callbacks that were verified and kept",
+        title="What callbacks and counters did came from messages that were verified and kept",
         sql="""
         SELECT e.id::text AS evidence, e.attempt_ref, e.effect FROM payment_evidence e
         WHERE e.source = 'callback' AND e.effect NOT IN ('unmatched', 'repeated')
           AND NOT EXISTS (SELECT 1 FROM callback_processing p WHERE p.evidence_id = e.id)
+          AND NOT EXISTS (SELECT 1 FROM collection_payment p WHERE p.attempt_id = e.attempt_id)
         """,
     ),
     Check(

@@ -6,6 +6,7 @@ Called by `payclear demo` and `payclear run`, never in production; the same agai
 import os
 
 from payclear.catalogue.files import load_catalogue
+from payclear.checkout.rules import load_rules
 from payclear.identity.domain import StaffRole
 from payclear.identity.service import PortalExists, create_portal, issue_api_key
 from payclear.identity.sessions import LoginTaken, create_staff
@@ -20,6 +21,7 @@ EVENT_TYPES = (
     "payment_order.failed",
     "payment_order.expired",
     "payment_order.cancelled",
+    "payment_order.reversed",
 )
 # DEMO ONLY: these passwords are printed by `make run` and refused nowhere else than in production, where no demo loads.
 STAFF = (
@@ -37,6 +39,7 @@ def load(runtime: Runtime) -> list[str]:
     with runtime.database.begin() as uow:
         for name in ("national.toml", "demo.toml"):
             load_catalogue(uow, folder / name)
+        load_rules(runtime, uow, [folder / name for name in ("routing.toml", "demo_routing.toml")])
         uow.commit()
     _portal(runtime)
     _staff(runtime)

@@ -84,7 +84,10 @@ _EXAMPLE: Final[dict[str, Datum]] = {
     "currency": "VND",
     "expires_at": "2026-11-21T17:00:00Z",
     "paid_at": "2026-11-21T03:30:05Z",
+    "reversed_at": "2026-11-21T03:30:06Z",
     "provider": "vnpay-main",
+    "attempt_ref": "PC0123456789H01",
+    "refund_ref": "PC0123456789H01R01",
 }
 _EXAMPLE_AT: Final = datetime(2026, 11, 21, 3, 30, 6, tzinfo=UTC)
 
@@ -264,7 +267,7 @@ def _example(kind: EventType) -> str:
         aggregate_id=UUID(int=1),
         sequence=1 if kind.status == "open" else 2,
         portal_code="tinh-mau",
-        data=data | {"status": kind.status},
+        data=data | {"status": kind.status or "paid"},
     )
     body = json.loads(event(fact, event_id=UUID("01926f3b-8f80-7000-8000-000000000001"), at=_EXAMPLE_AT).body)
     return json.dumps(body, ensure_ascii=False, indent=2)

@@ -7,6 +7,7 @@ from payclear.db.uow import UnitOfWork
 from payclear.kernel.states import StateTable
 from payclear.obligations.domain import OBLIGATION_STATES
 from payclear.orders.domain import ATTEMPT_STATES, ORDER_STATES
+from payclear.refunds.domain import REFUND_STATES
 
 _HISTORY_OF_ORDERS = """
 SELECT object_id AS id, version, from_state, event, to_state FROM order_transition WHERE object = '{kind}'
@@ -22,6 +23,11 @@ _HISTORIES = (
         OBLIGATION_STATES,
         "SELECT obligation_id AS id, version, from_state, event, to_state FROM obligation_transition",
         "SELECT id, state, version FROM obligation",
+    ),
+    (
+        REFUND_STATES,
+        "SELECT refund_id AS id, version, from_state, event, to_state FROM refund_transition",
+        "SELECT id, state, version FROM refund",
     ),
 )
 

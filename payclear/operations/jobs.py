@@ -1,5 +1,6 @@
-"""The nightly tidying: every feature forgets what it need not keep. Started by the clock."""
+"""The nightly tidying: every feature forgets what it need not keep; and the counting of our calls. Started by the clock."""
 
+from payclear.gateway.observations import count_fresh, count_settled, forget_calls
 from payclear.http.idempotency import forget_old_keys
 from payclear.jobs.housekeeping import forget_finished
 from payclear.jobs.queue import job
@@ -11,10 +12,13 @@ BATCHES_MAX = 200
 
 @job("operations.tidy")
 def tidy() -> str | None:
-    """Delete old run records and claims, finished jobs, and answers of idempotency keys past their time."""
-    database = current().database
+    """Delete old run records and claims, finished jobs, counted calls, and answers of idempotency keys past their time."""
+    runtime = current()
+    database = runtime.database
     with database.begin() as uow:
-        gone = forget_old(uow) + forget_finished(uow)
+        count_fresh(runtime, uow)
+        count_settled(runtime, uow)
+        gone = forget_old(uow) + forget_finished(uow) + forget_calls(uow)
         uow.commit()
     for _ in range(BATCHES_MAX):
         with database.begin() as uow:
@@ -24,3 +28,13 @@ def tidy() -> str | None:
         if not forgotten:
             break
     return f"{gone} old rows deleted" if gone else None
+
+
+@job("operations.count_calls")
+def count_calls() -> str | None:
+    """Count our calls of providers by the hour, for health reports."""
+    runtime = current()
+    with runtime.database.begin() as uow:
+        rows = count_fresh(runtime, uow)
+        uow.commit()
+    return f"{rows} hours counted" if rows else None

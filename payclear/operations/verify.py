@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from payclear.audit.checks import CHECKS as AUDIT_CHECKS
+from payclear.checkout.checks import CHECKS as CHECKOUT_CHECKS
+from payclear.collection.checks import CHECKS as COLLECTION_CHECKS
 from payclear.contract.modules import Check
 from payclear.db.uow import Database, UnitOfWork
+from payclear.gateway.checks import CHECKS as GATEWAY_CHECKS
 from payclear.operations.checks import EVENT_CHECKS, INBOX_CHECKS, LEDGER_CHECKS, ORDER_CHECKS, SCHEMA_CHECKS
 from payclear.operations.histories import HISTORY_CHECKS
 from payclear.receipts.checks import CHECKS as RECEIPT_CHECKS
+from payclear.refunds.checks import CHECKS as REFUND_CHECKS
 
 OFFENDERS_SHOWN = 20
 
@@ -19,7 +23,11 @@ CORE_CHECKS: tuple[Check, ...] = (
     *HISTORY_CHECKS,
     *EVENT_CHECKS,
     *INBOX_CHECKS,
+    *CHECKOUT_CHECKS,
     *RECEIPT_CHECKS,
+    *REFUND_CHECKS,
+    *COLLECTION_CHECKS,
+    *GATEWAY_CHECKS,
     *AUDIT_CHECKS,
     *SCHEMA_CHECKS,
 )

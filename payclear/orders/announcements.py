@@ -18,6 +18,7 @@ def announce_order(
     sequence: int = 1,
     provider_account: str | None = None,
     paid_at: datetime | None = None,
+    reversed_at: datetime | None = None,
 ) -> None:
     """Announce `payment_order.<event>` inside the transaction of the change; `sequence` counts without gaps per order."""
     data: dict[str, Any] = {
@@ -30,6 +31,9 @@ def announce_order(
     }
     if paid_at is not None:
         data["paid_at"] = paid_at.isoformat().replace("+00:00", "Z")
+        data["provider"] = provider_account
+    if reversed_at is not None:
+        data["reversed_at"] = reversed_at.isoformat().replace("+00:00", "Z")
         data["provider"] = provider_account
     announce(
         uow,

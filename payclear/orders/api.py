@@ -1,5 +1,6 @@
 """The portal API of payment orders: create, read, find by the portal's reference, cancel."""
 
+import logging
 from datetime import timedelta
 
 from flask import Blueprint
@@ -7,6 +8,7 @@ from flask import Blueprint
 from payclear.catalogue.service import RateNotInForce
 from payclear.http.operations import Call, Reply, operation
 from payclear.identity.domain import Scope, is_return_url_allowed
+from payclear.kernel.errors import PayclearError
 from payclear.kernel.ids import is_order_ref
 from payclear.kernel.money import InvalidAmount
 from payclear.kernel.states import IllegalTransition
@@ -21,6 +23,7 @@ from payclear.orders.errors import (
     OrderNotFound,
     ReturnUrlNotAllowed,
 )
+from payclear.orders.inquiry import ask_provider
 from payclear.orders.records import OrderView
 from payclear.orders.schemas import (
     CreateOrderSchema,
@@ -31,6 +34,9 @@ from payclear.orders.schemas import (
     order_json,
 )
 from payclear.orders.service import CreateOrder
+from payclear.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("orders_api", __name__)
 
@@ -121,16 +127,35 @@ def find_payment_orders(call: Call) -> Reply:
     return Reply({"items": [_json(call, view)]})
 
 
+def ask_before_refusing(runtime: Runtime, refusal: PayclearError) -> bool:
+    """Ask the provider about the attempt that stands in the way; True when it was asked.
+
+    Asked outside of any transaction. What it says decides when the cancellation is tried again.
+    """
+    attempt_ref = refusal.facts.get("attempt_ref")
+    if not isinstance(refusal, AttemptInProgress) or attempt_ref is None:
+        return False
+    with runtime.database.begin() as uow:
+        attempt = service.get_attempt_by_ref(uow, str(attempt_ref))
+    try:
+        return ask_provider(runtime, attempt.id, counts=False) is not None
+    except Exception:
+        # The refusal stands whatever goes wrong with the question, and the query job goes on.
+        log.exception("orders.cancel_not_asked", extra={"attempt_ref": attempt_ref})
+        return False
+
+
 @blueprint.post("/payment-orders/<order_ref>/cancel")
 @operation(
     summary="Cancel a payment order",
-    about="Withdraws an order that nobody is paying and frees its obligations. While a payment is being "
-    "confirmed the answer is a conflict; a second cancellation changes nothing.",
+    about="Withdraws an order that nobody is paying and frees its obligations. A provider that may hold a payment is "
+    "asked first; while it does not decide, the answer is a conflict. A second cancellation changes nothing.",
     tag="Payment orders",
     scope=Scope.ORDERS_WRITE,
     writes=True,
     answers={200: (OrderSchema(), "The order is cancelled.")},
     errors=(OrderNotFound, AttemptInProgress, IllegalTransition),
+    settle=ask_before_refusing,
 )
 def cancel_payment_order(call: Call, order_ref: str) -> Reply:
     """Cancel an order."""

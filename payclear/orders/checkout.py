@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from payclear.contract.errors import NotSent, ProviderError, ProviderRefused
-from payclear.contract.messages import CheckoutRequest, CheckoutResult
+from payclear.contract.messages import Bill, CheckoutRequest, CheckoutResult
 from payclear.contract.outcomes import Outcome
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
@@ -49,9 +49,13 @@ def open_attempt(
         "number": len(attempts) + 1,
         "attempt_ref": attempt_ref(order.order_ref, len(attempts) + 1),
         "provider_account": line.code,
+        "state": AttemptState.CREATED,
         "amount": order.amount,
         "currency": order.currency,
         "merchant_account": line.provider.merchant_account(line.account),
+        # What the adapter is for, until evidence of money says it better.
+        "channel": manifest.channel,
+        "instrument": manifest.instrument,
         "ask_at": next_query_at(asked=0, now=uow.now),
         "at": uow.now,
         "expires_at": min(uow.now + timedelta(minutes=settings.attempt_minutes), order.expires_at),
@@ -76,8 +80,9 @@ def checkout_request(
     locale: str,
     return_url: str,
     callback_url: str,
+    bill: Bill | None = None,
 ) -> CheckoutRequest:
-    """What the provider is asked for. The memo carries the payment code and nothing personal."""
+    """What the provider is asked for. The memo carries the payment code and nothing personal; only a bill names a payer."""
     return CheckoutRequest(
         attempt_ref=attempt.attempt_ref,
         order_ref=order.order_ref,
@@ -89,6 +94,7 @@ def checkout_request(
         locale=locale,
         return_url=return_url,
         callback_url=callback_url,
+        bill=bill,
     )
 
 
@@ -116,6 +122,7 @@ def record_checkout(
             "event": event,
             "to": target,
             "redirect_url": result.redirect_url if result else None,
+            "qr_text": result.qr_text if result else None,
             "provider_ref": result.provider_ref if result else None,
             "ask_at": None if is_over else next_query_at(asked=attempt.queries, now=uow.now),
             "at": uow.now,

@@ -11,17 +11,22 @@ from payclear.kernel.states import StateTable, register
 
 
 class OrderState(StrEnum):
-    """Where an order stands; `failed` means that every allowed try was refused."""
+    """Where an order stands. `failed`: every allowed try was refused. `reversed`: the bank took the payment back."""
 
     OPEN = "open"
     PAID = "paid"
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    REVERSED = "reversed"
 
 
 class AttemptState(StrEnum):
-    """Where one try stands. `surplus`: the money came, but the order can not take it; it lies in suspense with a case."""
+    """Where one try stands.
+
+    `surplus`: the money came, but the order can not take it; it lies in suspense with a case. `reversed`: the bank that
+    took the money at its counter gave it back the same day.
+    """
 
     CREATED = "created"
     SENT = "sent"
@@ -30,10 +35,12 @@ class AttemptState(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     SURPLUS = "surplus"
+    REVERSED = "reversed"
 
 
 LIVE_STATES = frozenset({AttemptState.CREATED, AttemptState.SENT, AttemptState.IN_DOUBT})
 HOLDS_MONEY = frozenset({AttemptState.SUCCEEDED, AttemptState.SURPLUS})
+TOOK_MONEY = HOLDS_MONEY | {AttemptState.REVERSED}
 
 ORDER_STATES = register(
     StateTable(
@@ -44,6 +51,7 @@ ORDER_STATES = register(
             (OrderState.OPEN, "failed"): OrderState.FAILED,
             (OrderState.OPEN, "expired"): OrderState.EXPIRED,
             (OrderState.OPEN, "cancelled"): OrderState.CANCELLED,
+            (OrderState.PAID, "reversed"): OrderState.REVERSED,
         },
         ignored=frozenset(
             {
@@ -53,9 +61,20 @@ ORDER_STATES = register(
                 (OrderState.EXPIRED, "expired"),
                 (OrderState.CANCELLED, "expired"),
                 (OrderState.CANCELLED, "cancelled"),
+                (OrderState.REVERSED, "expired"),
+                (OrderState.REVERSED, "reversed"),
             }
         ),
-        terminal=frozenset({OrderState.PAID, OrderState.FAILED, OrderState.EXPIRED, OrderState.CANCELLED}),
+        terminal=frozenset(
+            {
+                OrderState.PAID,
+                OrderState.FAILED,
+                OrderState.EXPIRED,
+                OrderState.CANCELLED,
+                OrderState.REVERSED,
+            }
+        ),
+        reopening=frozenset({(OrderState.PAID, "reversed")}),
     )
 )
 
@@ -86,6 +105,8 @@ ATTEMPT_STATES = register(
             (_A.FAILED, "surplus"): _A.SURPLUS,
             (_A.EXPIRED, "confirmed"): _A.SUCCEEDED,
             (_A.EXPIRED, "surplus"): _A.SURPLUS,
+            # A teller took the wrong bill: the bank takes the payment back before its day is settled.
+            (_A.SUCCEEDED, "reversed"): _A.REVERSED,
         },
         ignored=frozenset(
             {
@@ -107,15 +128,21 @@ ATTEMPT_STATES = register(
                 (_A.SURPLUS, "doubted"),
                 (_A.SURPLUS, "confirmed"),
                 (_A.SURPLUS, "surplus"),
+                (_A.REVERSED, "sent"),
+                (_A.REVERSED, "doubted"),
+                (_A.REVERSED, "confirmed"),
+                (_A.REVERSED, "rejected"),
+                (_A.REVERSED, "reversed"),
             }
         ),
-        terminal=frozenset({_A.SUCCEEDED, _A.FAILED, _A.EXPIRED, _A.SURPLUS}),
+        terminal=frozenset({_A.SUCCEEDED, _A.FAILED, _A.EXPIRED, _A.SURPLUS, _A.REVERSED}),
         reopening=frozenset(
             {
                 (_A.FAILED, "confirmed"),
                 (_A.FAILED, "surplus"),
                 (_A.EXPIRED, "confirmed"),
                 (_A.EXPIRED, "surplus"),
+                (_A.SUCCEEDED, "reversed"),
             }
         ),
     )
@@ -132,6 +159,7 @@ class Effect(StrEnum):
     REPEATED = "repeated"  # said again what was known
     OVERRULED = "overruled"  # a weaker source contradicted a stronger one, or a decided capture
     SUSPENDED = "suspended"  # money came that the order can not take: suspense and a case
+    REVERSED = "reversed"  # the bank took its payment back
     UNMATCHED = "unmatched"  # no attempt of ours has this reference
     NOTED = "noted"  # a browser return: proves nothing
 
@@ -164,6 +192,7 @@ class Standing:
     booked_ref: str | None  # the provider's reference under which this attempt's money stands in the books
     attempt_lapsed: bool  # the attempt's time and the grace after it were over when the source was asked
     is_last_try: bool  # the order may have no further attempt
+    is_hindered: bool = False  # something else forbids that the order takes this money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +212,8 @@ def judge(standing: Standing, evidence: Evidence) -> Verdict:
     """Decide what evidence does to an attempt and its order (DESIGN section 5, rules 2 to 6)."""
     if evidence.source is EvidenceSource.BROWSER_RETURN:
         return Verdict(effect=Effect.NOTED)
+    if standing.attempt_state is AttemptState.REVERSED:
+        return _after_reversal(standing, evidence)
     if standing.attempt_state in HOLDS_MONEY:
         return _after_money(standing, evidence)
     if evidence.outcome is Outcome.CONFIRMED:
@@ -205,11 +236,24 @@ def _after_money(standing: Standing, evidence: Evidence) -> Verdict:
     return Verdict(effect=Effect.OVERRULED)
 
 
+def _after_reversal(standing: Standing, evidence: Evidence) -> Verdict:
+    if evidence.outcome is not Outcome.CONFIRMED:
+        return Verdict(effect=Effect.REPEATED)
+    if _is_another_payment(standing, evidence) and has_amount(evidence):
+        return Verdict(effect=Effect.SUSPENDED, case=CaseKind.LATE_SUCCESS, books_suspense=True)
+    if evidence.source.rank >= EvidenceSource.STATUS_QUERY.rank:
+        # The bank took the payment back and lists it all the same: a person must look.
+        return Verdict(effect=Effect.OVERRULED, case=CaseKind.CONTESTED)
+    return Verdict(effect=Effect.REPEATED)
+
+
+def _is_another_payment(standing: Standing, evidence: Evidence) -> bool:
+    known = None not in (evidence.provider_ref, standing.booked_ref)
+    return known and evidence.provider_ref != standing.booked_ref
+
+
 def _confirmed_again(standing: Standing, evidence: Evidence) -> Verdict:
-    is_another_payment = None not in (evidence.provider_ref, standing.booked_ref) and (
-        evidence.provider_ref != standing.booked_ref
-    )
-    if is_another_payment and has_amount(evidence):
+    if _is_another_payment(standing, evidence) and has_amount(evidence):
         return Verdict(effect=Effect.SUSPENDED, case=CaseKind.DOUBLE_SUCCESS, books_suspense=True)
     if standing.attempt_state is AttemptState.SUCCEEDED and has_amount(evidence):
         case = mismatch(standing, evidence)
@@ -230,7 +274,9 @@ def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
     case = mismatch(standing, evidence)
     if case is None and standing.order_has_capture:
         case = CaseKind.DOUBLE_SUCCESS
-    elif case is None and (standing.order_state is not OrderState.OPEN or standing.other_live_attempt):
+    elif case is None and (
+        standing.order_state is not OrderState.OPEN or standing.other_live_attempt or standing.is_hindered
+    ):
         case = CaseKind.LATE_SUCCESS
     if case is None:
         return Verdict(
@@ -241,7 +287,7 @@ def _confirmed(standing: Standing, evidence: Evidence) -> Verdict:
 
 def already_booked(standing: Standing) -> Verdict:
     """What remains of a verdict when the provider's transaction stands in the books before: nothing is booked twice."""
-    if standing.attempt_state in HOLDS_MONEY:
+    if standing.attempt_state in TOOK_MONEY:
         return Verdict(effect=Effect.REPEATED)
     return Verdict(effect=Effect.OVERRULED, case=CaseKind.REFERENCE_REUSED)
 
@@ -294,6 +340,11 @@ def next_query_at(*, asked: int, now: datetime) -> datetime:
     return now + QUERY_STEPS[min(asked, len(QUERY_STEPS) - 1)]
 
 
+def next_watch_at(*, now: datetime, until: datetime) -> datetime | None:
+    """When to ask again about an attempt that lapsed unpaid: hourly, the last time at `until`; None when it is over."""
+    return min(now + QUERY_STEPS[-1], until) if now < until else None
+
+
 class PublicStatus(StrEnum):
     """What a portal sees of an order: its state, and `pending` while an attempt is live."""
 
@@ -303,6 +354,7 @@ class PublicStatus(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    REVERSED = "reversed"
 
 
 def public_status(state: OrderState, *, has_live_attempt: bool) -> PublicStatus:

@@ -1,37 +1,30 @@
 """Jobs of orders: ask about silent attempts, expire what nobody paid. The clock starts them; each step commits."""
 
 import logging
-from datetime import timedelta
 from uuid import UUID
 
-from payclear.jobs.queue import defer, job
+from payclear.jobs.queue import job
 from payclear.orders import queries
-from payclear.orders.inquiry import ask_provider
+from payclear.orders.inquiry import QUERY_JOB, ask_provider, hand_out_due
 from payclear.orders.service import expire_order
 from payclear.runtime import current
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
-LEASE = timedelta(minutes=2)
 
 
 @job("orders.query_due", queue="queries")
 def query_due() -> str | None:
     """Hand every attempt whose time has come to a job of its own, so that a slow provider delays nobody else's."""
-    runtime = current()
-    with runtime.database.begin() as uow:
-        due = uow.run(queries.CLAIM_DUE_QUERIES, (uow.now + LEASE, uow.now, BATCH)).fetchall()
-        for (attempt_id,) in due:
-            defer(uow, "orders.query_attempt", attempt_id=str(attempt_id))
-        uow.commit()
-    return f"{len(due)} attempts to query" if due else None
+    handed = hand_out_due(current())
+    return f"{handed} attempts to query" if handed else None
 
 
-@job("orders.query_attempt", queue="queries")
-def query_attempt(attempt_id: str) -> str | None:
+@job(QUERY_JOB, queue="queries")
+def query_attempt(attempt_id: str, *, counts: bool = True) -> str | None:
     """Ask the provider about one attempt and apply the answer."""
-    applied = ask_provider(current(), UUID(attempt_id))
+    applied = ask_provider(current(), UUID(attempt_id), counts=counts)
     return applied.effect if applied else None
 
 

@@ -93,7 +93,12 @@ class PaymentAttempt(Base):
         Index(
             "uq_payment_attempt_live_or_paid", "order_id", unique=True, postgresql_where=text(LIVE_OR_PAID)
         ),
-        Index("ix_payment_attempt_due", "next_query_at", postgresql_where=text("next_query_at IS NOT NULL")),
+        Index(
+            "ix_payment_attempt_due",
+            "provider_account",
+            "next_query_at",
+            postgresql_where=text("next_query_at IS NOT NULL"),
+        ),
         Index(
             "ix_payment_attempt_paid_at",
             "provider_account",
@@ -114,6 +119,7 @@ class PaymentAttempt(Base):
     merchant_account: Mapped[str]
     provider_ref: Mapped[str | None]
     redirect_url: Mapped[str | None]
+    qr_text: Mapped[str | None]
     evidence_rank: Mapped[int]
     queries: Mapped[int]
     next_query_at: Mapped[datetime | None]
@@ -123,6 +129,8 @@ class PaymentAttempt(Base):
     paid_at: Mapped[datetime | None]
     channel: Mapped[str | None]
     instrument: Mapped[str | None]
+    asked_at: Mapped[datetime | None]  # when the provider was last asked what became of it
+    refund_asked_at: Mapped[datetime | None]  # set by the first refund: from then on no bank may take it back
 
 
 class TransitionObject(StrEnum):

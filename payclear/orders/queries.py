@@ -42,24 +42,43 @@ WHERE o.id = (SELECT order_id FROM payment_attempt WHERE attempt_ref = %s AND pr
 FOR NO KEY UPDATE
 """
 
+# The orders that words of a memo name, by attempt, payment code or order reference, and that have been tried at this account.
+NAMED_ORDERS = """
+SELECT DISTINCT o.id, o.amount, o.currency
+FROM unnest(%(refs)s::text[]) AS r (ref)
+JOIN LATERAL (
+    SELECT order_id AS id FROM payment_attempt WHERE attempt_ref = r.ref
+    UNION SELECT id FROM payment_order WHERE payment_code = r.ref
+    UNION SELECT id FROM payment_order WHERE order_ref = r.ref
+) AS named ON true
+JOIN payment_order o ON o.id = named.id
+WHERE EXISTS (SELECT 1 FROM payment_attempt a WHERE a.order_id = o.id AND a.provider_account = %(account)s)
+"""
+
 BY_REF = f"SELECT {_ORDER} FROM payment_order o WHERE o.order_ref = %s AND o.portal_code = %s"
 BY_PORTAL_REF = f"SELECT {_ORDER} FROM payment_order o WHERE o.portal_code = %s AND o.portal_ref = %s"
 BY_TOKEN = f"SELECT {_ORDER} FROM payment_order o WHERE o.pay_token = %s"
+BY_PAYMENT_CODE = f"SELECT {_ORDER} FROM payment_order o WHERE o.payment_code = %s"
+LIVE_ORDER_OF_OBLIGATION = f"""
+SELECT {_ORDER} FROM payment_order_obligation l JOIN payment_order o ON o.id = l.order_id
+WHERE l.obligation_id = %s AND l.is_live
+"""
 BY_ID = f"SELECT {_ORDER} FROM payment_order o WHERE o.id = %s"
 
 ATTEMPTS = """
 SELECT id, order_id, number, attempt_ref, provider_account, state, version, amount, currency, merchant_account,
        provider_ref, redirect_url, evidence_rank, queries, next_query_at, created_at, expires_at, decided_at, paid_at,
-       channel, instrument
+       channel, instrument, qr_text
 FROM payment_attempt WHERE order_id = %s ORDER BY number
 """
 
 ATTEMPT = """
 SELECT id, order_id, number, attempt_ref, provider_account, state, version, amount, currency, merchant_account,
        provider_ref, redirect_url, evidence_rank, queries, next_query_at, created_at, expires_at, decided_at, paid_at,
-       channel, instrument
+       channel, instrument, qr_text
 FROM payment_attempt WHERE id = %s
 """
+ATTEMPT_BY_REF = ATTEMPT.replace("WHERE id = %s", "WHERE attempt_ref = %s")
 
 LINES = """
 SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
@@ -110,7 +129,7 @@ WITH evidence AS (
 )
 INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, evidence_id,
                               recorded_at)
-SELECT id, version, 'order', id, 'open', %(order_event)s, %(order_to)s, %(evidence_id)s, %(at)s FROM moved
+SELECT id, version, 'order', id, %(order_from)s, %(order_event)s, %(order_to)s, %(evidence_id)s, %(at)s FROM moved
 """
 
 # Evidence that names no attempt of ours: kept, nothing else.
@@ -122,6 +141,13 @@ VALUES (%(evidence_id)s, %(provider_account)s, %(attempt_ref)s, %(source)s, %(ou
         %(detail_code)s, %(at)s)
 """
 
+# The provider's transaction that was first said to be the money of an attempt booked without one.
+NAMED_SINCE = """
+SELECT provider_ref FROM payment_evidence
+WHERE attempt_id = %s AND outcome = 'confirmed' AND effect = 'repeated' AND provider_ref IS NOT NULL
+ORDER BY recorded_at, id LIMIT 1
+"""
+
 OPEN_CASE = """
 INSERT INTO suspense_case (id, kind, state, provider_account, attempt_ref, provider_ref, order_id, attempt_id,
                            evidence_id, amount, currency, proposal, opened_at)
@@ -129,22 +155,27 @@ VALUES (%s, %s, 'open', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (provider_account, attempt_ref, kind, provider_ref) DO NOTHING
 """
 
+# `state` is `created`, except for money that came beside a live attempt: its row is `surplus` from the start, because the
+# order may have one live attempt only; its history says `created` and the evidence of the same transaction moves it on.
 INSERT_ATTEMPT = """
 WITH made AS (
     INSERT INTO payment_attempt (id, order_id, number, attempt_ref, provider_account, state, version, amount, currency,
-                                 merchant_account, evidence_rank, queries, next_query_at, created_at, expires_at)
-    VALUES (%(id)s, %(order_id)s, %(number)s, %(attempt_ref)s, %(provider_account)s, 'created', 1, %(amount)s,
-            %(currency)s, %(merchant_account)s, -1, 0, %(ask_at)s, %(at)s, %(expires_at)s)
+                                 merchant_account, evidence_rank, queries, next_query_at, created_at, expires_at,
+                                 channel, instrument)
+    VALUES (%(id)s, %(order_id)s, %(number)s, %(attempt_ref)s, %(provider_account)s, %(state)s, 1, %(amount)s,
+            %(currency)s, %(merchant_account)s, -1, 0, %(ask_at)s, %(at)s, %(expires_at)s, %(channel)s,
+            %(instrument)s)
 )
 INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
 VALUES (%(id)s, 1, 'attempt', %(order_id)s, NULL, 'created', 'created', %(at)s)
 """
 
-# What the provider answered to our create call. The redirect address is kept so that the page can lead there again.
+# What the provider answered to our create call. The redirect address and the QR are kept so that the page can show them again.
 MOVE_ATTEMPT = """
 WITH moved AS (
     UPDATE payment_attempt
     SET state = %(to)s, version = version + 1, redirect_url = coalesce(%(redirect_url)s, redirect_url),
+        qr_text = coalesce(%(qr_text)s, qr_text),
         provider_ref = coalesce(%(provider_ref)s, provider_ref), next_query_at = %(ask_at)s,
         decided_at = CASE WHEN %(ask_at)s::timestamptz IS NULL THEN %(at)s END
     WHERE id = %(id)s
@@ -165,20 +196,48 @@ INSERT INTO order_transition (object_id, version, object, order_id, from_state, 
 SELECT id, version, 'order', id, %(from)s, %(event)s, %(to)s, %(at)s FROM moved
 """
 
+NOTE_REFUND = "UPDATE payment_attempt SET refund_asked_at = coalesce(refund_asked_at, %s) WHERE id = %s"
+
+# A statement settles payments without the locks of their orders: whoever takes one back locks the attempt itself, too.
+NOTE_SETTLED = """
+UPDATE payment_attempt SET evidence_rank = %(rank)s WHERE id = ANY(%(ids)s) AND state <> 'reversed'
+"""
+LOCK_FOR_REVERSAL = """
+SELECT evidence_rank, refund_asked_at IS NOT NULL FROM payment_attempt WHERE id = %s FOR NO KEY UPDATE
+"""
+
+# A fact about an order that does not move it: a refund of it. Under the order's lock.
+COUNT_EVENT = (
+    "UPDATE payment_order SET event_sequence = event_sequence + 1 WHERE id = %s RETURNING event_sequence"
+)
+
 RELEASE_OBLIGATIONS = "UPDATE payment_order_obligation SET is_live = false WHERE order_id = %s AND is_live"
 
-# Attempts whose time to be asked about has come. The lease keeps a second worker away while the first asks.
+# Attempts of one account whose time to be asked about has come. The lease keeps a second worker away while the first asks.
 CLAIM_DUE_QUERIES = """
 UPDATE payment_attempt SET next_query_at = %s
 WHERE id IN (
-    SELECT id FROM payment_attempt WHERE next_query_at <= %s ORDER BY next_query_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+    SELECT id FROM payment_attempt WHERE provider_account = %s AND next_query_at <= %s
+    ORDER BY next_query_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
 RETURNING id
 """
 
-# One query is about to be made: count it and set when to ask next, should no answer come. No row: nothing to ask.
-COUNT_QUERY = """
-UPDATE payment_attempt SET queries = queries + 1, next_query_at = %s WHERE id = %s AND next_query_at IS NOT NULL
+# A query is about to be made: note it, and when it counts, when to ask next should no answer come. No row: nothing to ask.
+NOTE_ASKED = """
+UPDATE payment_attempt
+SET asked_at = %(at)s, queries = queries + %(counts)s::boolean::int,
+    next_query_at = coalesce(%(next_at)s, next_query_at)
+WHERE id = %(id)s AND next_query_at IS NOT NULL
+RETURNING id
+"""
+
+PUT_OFF_QUERY = "UPDATE payment_attempt SET next_query_at = %s WHERE id = %s AND next_query_at IS NOT NULL"
+
+# Somebody looks at an attempt without an outcome; no row when it was asked about, or made, just before.
+BRING_FORWARD = """
+UPDATE payment_attempt SET asked_at = %(at)s
+WHERE id = %(id)s AND next_query_at IS NOT NULL AND coalesce(asked_at, created_at) <= %(before)s
 RETURNING id
 """
 

@@ -57,6 +57,7 @@ class AttemptView:
     paid_at: datetime | None
     channel: str | None
     instrument: str | None
+    qr_text: str | None = None  # the QR that the provider gave for the page, as it was given
 
     @property
     def money(self) -> Money:

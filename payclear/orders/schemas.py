@@ -33,6 +33,7 @@ OBLIGATION_PREFIX: Final = "obl"
 OBLIGATIONS_MAX: Final = 50
 MINUTES_MIN: Final = 5
 MINUTES_MAX: Final = 129_600  # 90 days
+_HAS_RECEIPT: Final = (PublicStatus.PAID, PublicStatus.REVERSED)
 _PORTAL_REF: Final = r"[A-Za-z0-9][A-Za-z0-9._:/\-]*"
 
 
@@ -45,6 +46,7 @@ class AttemptStatus(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     SURPLUS = "surplus"
+    REVERSED = "reversed"
 
 
 ATTEMPT_STATUS: Final = MappingProxyType(
@@ -56,6 +58,7 @@ ATTEMPT_STATUS: Final = MappingProxyType(
         AttemptState.FAILED: AttemptStatus.FAILED,
         AttemptState.EXPIRED: AttemptStatus.EXPIRED,
         AttemptState.SURPLUS: AttemptStatus.SURPLUS,
+        AttemptState.REVERSED: AttemptStatus.REVERSED,
     }
 )
 
@@ -142,7 +145,7 @@ class OrderAttemptSchema(ViewSchema):
     status = OneOf(
         AttemptStatus,
         about="`in_doubt`: the provider did not answer, it is being asked. `surplus`: money came that the "
-        "order could not take; it is returned.",
+        "order could not take; it is returned. `reversed`: the bank took its payment back.",
     )
     created_at = Instant()
     paid_at = Instant(allow_none=True)
@@ -156,7 +159,11 @@ class OrderSchema(ViewSchema):
     payment_code = Text(
         most=15, pattern="[1-9][0-9]{14}", about="15 digits a payer may write into a transfer."
     )
-    status = OneOf(PublicStatus, about="`pending`: a payment is being confirmed; do not offer another.")
+    status = OneOf(
+        PublicStatus,
+        about="`pending`: a payment is being confirmed; do not offer another. `reversed`: it was paid at a bank, which took "
+        "the payment back; its obligations can be ordered again.",
+    )
     amount = Part(MoneySchema())
     quoted_on = Day(about="The day in Viet Nam the amount was computed for.")
     expires_at = Instant()
@@ -166,7 +173,8 @@ class OrderSchema(ViewSchema):
     receipt_url = Text(
         most=2000,
         allow_none=True,
-        about="Once paid: leads to the receipt, or to the payment page for the moment until it is issued.",
+        about="Once paid: leads to the receipt, or to the payment page for the moment until it is issued. It stays when the "
+        "payment is reversed and then shows the receipt as cancelled.",
     )
     qr = Text(most=2000, about="What a QR code for this order holds.")
     return_url = Text(most=1000)
@@ -196,7 +204,7 @@ def order_json(view: OrderView, *, public_url: str) -> dict[str, Any]:
         "created_at": instant_json(view.created_at),
         "paid_at": instant_json(view.paid_at) if view.paid_at else None,
         "pay_url": pay_url,
-        "receipt_url": f"{pay_url}/receipt" if view.public_status is PublicStatus.PAID else None,
+        "receipt_url": f"{pay_url}/receipt" if view.public_status in _HAS_RECEIPT else None,
         "qr": pay_url,
         "return_url": view.return_url,
         "locale": view.locale,

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from payclear.audit.service import record
+from payclear.contract.outcomes import EvidenceSource
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
 from payclear.kernel.ids import new_order_ref, new_token, new_uuid
@@ -32,6 +33,7 @@ from payclear.orders.records import AttemptView, DocumentView, LineView, OrderRo
 _GUARDS = {
     "uq_payment_order_portal_code_portal_ref": DuplicatePortalRef,
     "uq_payment_order_obligation_live": ObligationInOrder,
+    "uq_payment_order_payment_code": ObligationInOrder,  # the bill of this code has its order
 }
 
 
@@ -46,6 +48,8 @@ class CreateOrder:
     locale: str
     expires_in: timedelta
     actor: str
+    actor_type: str = "portal"
+    payment_code: str | None = None  # a bill's code that stands on paper already; None: a fresh one
 
 
 def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
@@ -64,7 +68,7 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
     row = OrderRow(
         id=new_uuid(),
         order_ref=new_order_ref(),
-        payment_code=new_payment_code(),
+        payment_code=command.payment_code or new_payment_code(),
         pay_token=new_token(),
         portal_code=command.portal_code,
         portal_ref=command.portal_ref,
@@ -85,7 +89,7 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
     announce_order(uow, row, "created", status=OrderState.OPEN)
     record(
         uow,
-        actor_type="portal",
+        actor_type=command.actor_type,
         actor=command.actor,
         action="payment_order.created",
         object_type="payment_order",
@@ -117,9 +121,41 @@ def get_by_token(uow: UnitOfWork, token: str) -> OrderView:
     return _complete(uow, _one(uow, queries.BY_TOKEN, (token,)))
 
 
+def find_by_payment_code(uow: UnitOfWork, payment_code: str) -> OrderView | None:
+    """The order that a payment code names, of whatever portal; None when there is none."""
+    rows = uow.rows(OrderRow, queries.BY_PAYMENT_CODE, (payment_code,))
+    return _complete(uow, rows[0]) if rows else None
+
+
+def live_order_of(uow: UnitOfWork, obligation_id: UUID) -> OrderView | None:
+    """The one order, open or paid, that collects an obligation; None when it is free."""
+    rows = uow.rows(OrderRow, queries.LIVE_ORDER_OF_OBLIGATION, (obligation_id,))
+    return _complete(uow, rows[0]) if rows else None
+
+
 def get_by_id(uow: UnitOfWork, order_id: UUID) -> OrderView:
     """Return an order by its id, for features above."""
     return _complete(uow, _one(uow, queries.BY_ID, (order_id,)))
+
+
+def note_refund(uow: UnitOfWork, attempt_id: UUID) -> None:
+    """Remember that a refund of an attempt was asked for: no bank may take its payment back from now on."""
+    uow.run(queries.NOTE_REFUND, (uow.now, attempt_id))
+
+
+def note_settled(uow: UnitOfWork, attempt_ids: Sequence[UUID]) -> int:
+    """Remember that a statement settles payments: no bank may take them back from now on. How many still stand.
+
+    Those that were taken back a moment ago are missing; until the commit nobody can take one back.
+    """
+    values = {"ids": list(attempt_ids), "rank": EvidenceSource.STATEMENT.rank}
+    return uow.run(queries.NOTE_SETTLED, values).rowcount
+
+
+def count_event(uow: UnitOfWork, order_id: UUID) -> int:
+    """The next number in a locked order's row of facts, for a fact that does not move the order."""
+    (sequence,) = uow.one(queries.COUNT_EVENT, (order_id,))
+    return int(sequence)
 
 
 def lock_order(uow: UnitOfWork, order_id: UUID) -> OrderRow:
@@ -132,6 +168,14 @@ def attempts_of(uow: UnitOfWork, order_id: UUID) -> list[AttemptView]:
     return uow.rows(AttemptView, queries.ATTEMPTS, (order_id,))
 
 
+def get_attempt_by_ref(uow: UnitOfWork, attempt_ref: str) -> AttemptView:
+    """Return the attempt that a provider knows by this reference; raises LookupError."""
+    rows = uow.rows(AttemptView, queries.ATTEMPT_BY_REF, (attempt_ref,))
+    if not rows:
+        raise LookupError("no such attempt")
+    return rows[0]
+
+
 def cancel_order(uow: UnitOfWork, *, portal_code: str, order_ref: str, actor: str) -> OrderView:
     """Withdraw an order that nobody is paying; raises AttemptInProgress while an outcome is not known.
 
@@ -140,8 +184,11 @@ def cancel_order(uow: UnitOfWork, *, portal_code: str, order_ref: str, actor: st
     row = lock_order(uow, _one(uow, queries.BY_REF, (order_ref, portal_code)).id)
     transition = ORDER_STATES.next(row.state, "cancelled")
     if not transition.ignored:
-        if any(attempt.is_live for attempt in attempts_of(uow, row.id)):
-            raise AttemptInProgress("a payment is being confirmed", order_ref=order_ref)
+        live = next((attempt for attempt in attempts_of(uow, row.id) if attempt.is_live), None)
+        if live is not None:
+            raise AttemptInProgress(
+                "a payment is being confirmed", order_ref=order_ref, attempt_ref=live.attempt_ref
+            )
         close_unpaid(uow, row, "cancelled")
         record(
             uow,

@@ -14,16 +14,17 @@ SELECT COALESCE(r.series, s.series) AS series, r.count, r.highest, s.last_number
 
 ONE_FOR_EACH_PAID_ORDER = """
 SELECT COALESCE(o.id, r.order_id) AS order_id, o.state, o.amount AS order_amount, r.amount AS receipt_amount
-  FROM (SELECT id, state, amount, currency FROM payment_order WHERE state = 'paid') o
+  FROM (SELECT id, state, amount, currency FROM payment_order WHERE state IN ('paid', 'reversed')) o
   FULL JOIN receipt r ON r.order_id = o.id
  WHERE r.order_id IS NULL OR o.id IS NULL OR r.amount <> o.amount OR r.currency <> o.currency
+    OR (o.state = 'reversed') <> (r.cancelled_at IS NOT NULL)
 """
 
 CHECKS = (
     Check(id="INV-31", title="Receipt numbers are gapless and unique per series", sql=GAPLESS),
     Check(
         id="INV-31b",
-        title="Every paid order has one receipt of its amount, and no other order has one",
+        title="Every paid order has one receipt of its amount, a reversed one a cancelled receipt, and no other order has one",
         sql=ONE_FOR_EACH_PAID_ORDER,
     ),
 )

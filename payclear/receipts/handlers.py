@@ -1,4 +1,4 @@
-"""Opens a receipt in the transaction that made an order paid. Subscribed at assembly."""
+"""Opens a receipt in the transaction that made an order paid, cancels it in that of a reversal. Subscribed at assembly."""
 
 from datetime import datetime
 
@@ -6,12 +6,13 @@ from payclear.db.uow import UnitOfWork
 from payclear.events.domain import AnnouncedEvent
 from payclear.events.service import subscribe
 from payclear.kernel.money import Money
-from payclear.receipts.service import open_receipt
+from payclear.receipts.service import cancel_receipt, open_receipt
 
 
 def register() -> None:
-    """Subscribe to paid orders."""
+    """Subscribe to paid and reversed orders."""
     subscribe("payment_order.paid", write_receipt)
+    subscribe("payment_order.reversed", strike_receipt)
 
 
 def write_receipt(uow: UnitOfWork, event: AnnouncedEvent) -> None:
@@ -24,3 +25,8 @@ def write_receipt(uow: UnitOfWork, event: AnnouncedEvent) -> None:
         amount=Money(amount, str(currency)),
         paid_at=datetime.fromisoformat(str(paid_at)),
     )
+
+
+def strike_receipt(uow: UnitOfWork, event: AnnouncedEvent) -> None:
+    """Cancel the receipt of the order whose payment was taken back."""
+    cancel_receipt(uow, event.aggregate_id)

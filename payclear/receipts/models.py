@@ -33,6 +33,7 @@ class Receipt(Base):
     paid_at: Mapped[utc]
     created_at: Mapped[utc]
     issued_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]  # the payment was taken back; the number stays
 
 
 class ReceiptSeries(Base):

@@ -22,6 +22,7 @@ class ReceiptRow:
     paid_at: datetime
     created_at: datetime
     issued_at: datetime | None
+    cancelled_at: datetime | None
     order_ref: str
     payment_code: str
     portal_code: str
@@ -35,6 +36,8 @@ INSERT_RECEIPT = """
 INSERT INTO receipt (id, order_id, state, verification_code, amount, currency, paid_at, created_at)
 VALUES (%s, %s, 'pending', %s, %s, %s, %s, %s) ON CONFLICT (order_id) DO NOTHING
 """
+
+CANCEL_RECEIPT = "UPDATE receipt SET cancelled_at = %s WHERE order_id = %s AND cancelled_at IS NULL"
 
 OLDEST_PENDING = "SELECT min(paid_at) FROM receipt WHERE state = 'pending'"
 
@@ -60,11 +63,11 @@ RETURNING last_number
 
 SELECT_RECEIPT = """
 SELECT r.id, r.order_id, r.state, r.series, r.number, r.verification_code, r.amount, r.currency, r.paid_at,
-       r.created_at, r.issued_at, o.order_ref, o.payment_code, o.portal_code, o.portal_ref,
+       r.created_at, r.issued_at, r.cancelled_at, o.order_ref, o.payment_code, o.portal_code, o.portal_ref,
        a.provider_account, a.provider_ref
   FROM receipt r
   JOIN payment_order o ON o.id = r.order_id
-  LEFT JOIN payment_attempt a ON a.order_id = r.order_id AND a.state = 'succeeded'
+  LEFT JOIN payment_attempt a ON a.order_id = r.order_id AND a.state IN ('succeeded', 'reversed')
 """
 BY_CODE = SELECT_RECEIPT + " WHERE r.verification_code = %s"
 BY_ORDER = SELECT_RECEIPT + " WHERE r.order_id = %s"
@@ -83,6 +86,11 @@ def insert_receipt(
     """Write a receipt that waits for its number; False when the order has one."""
     parameters = (receipt_id, order_id, verification_code, amount, currency, paid_at, uow.now)
     return uow.run(INSERT_RECEIPT, parameters).rowcount == 1
+
+
+def cancel_receipt(uow: UnitOfWork, order_id: UUID) -> None:
+    """Write when a receipt was cancelled, once."""
+    uow.run(CANCEL_RECEIPT, (uow.now, order_id))
 
 
 def oldest_pending(uow: UnitOfWork) -> datetime | None:

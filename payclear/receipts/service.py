@@ -1,7 +1,7 @@
 """Receipts: one for each paid order, numbered without a gap, opened by an unguessable code.
 
 Called by the handler of `payment_order.paid`, the numbering job and the receipt page.
-A receipt is never changed once it has its number.
+A receipt is never changed once it has its number; when the bank takes the payment back, it is marked as cancelled.
 """
 
 from dataclasses import dataclass
@@ -39,6 +39,7 @@ class ReceiptView:
     amount: Money
     paid_at: datetime
     issued_at: datetime | None
+    cancelled_at: datetime | None
     order_id: UUID
     order_ref: str
     payment_code: str
@@ -62,6 +63,11 @@ def open_receipt(uow: UnitOfWork, *, order_id: UUID, amount: Money, paid_at: dat
     if written:
         wake(uow, "receipts.issue")
     return written
+
+
+def cancel_receipt(uow: UnitOfWork, order_id: UUID) -> None:
+    """Mark the receipt of an order as cancelled; it keeps its number, or still gets it, so that the series has no gap."""
+    queries.cancel_receipt(uow, order_id)
 
 
 def issue_waiting(uow: UnitOfWork) -> int:
@@ -106,6 +112,7 @@ def _view(row: ReceiptRow) -> ReceiptView:
         amount=Money(row.amount, row.currency),
         paid_at=row.paid_at,
         issued_at=row.issued_at,
+        cancelled_at=row.cancelled_at,
         order_id=row.order_id,
         order_ref=row.order_ref,
         payment_code=row.payment_code,

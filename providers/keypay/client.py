@@ -46,8 +46,8 @@ class KeypayClient:
         got = self._send(account, where, {**fields, "check_sum": check_sum})
         if mapping.signing_key_id(inbound_keys(account), fields, signed, got.get("check_sum", "")) is None:
             raise SignatureInvalid("KeyPay's answer is not signed by KeyPay, or not about what we asked")
-        for name in ("client_id", "transaction_id"):
-            if got.get(name, fields[name]) != fields[name]:
+        for name in ("client_id", "transaction_id", "transaction_refund_code"):
+            if name in fields and got.get(name, fields[name]) != fields[name]:
                 raise OutcomeUnknown(
                     "KeyPay answers about something else", reason="other_payment", field=name
                 )

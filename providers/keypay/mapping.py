@@ -22,6 +22,7 @@ ERROR_NONE = "0"
 # What each checksum covers, in order; the values are joined by `|`. The status is under none of them.
 PAYMENT = ("addition_fee", "client_id", "command", "trans_amount", "transaction_id", "version")
 DETAIL = ("client_id", "command", "transaction_id")
+REFUND_DETAIL = ("client_id", "command", "transaction_refund_code")
 REFUND = ("amount", "client_id", "command", "reason", "transaction_id")
 
 _CODE_LIST = re.compile(r"(?:[A-Za-z0-9_-]{1,30}(?:,[A-Za-z0-9_-]{1,30})*)?")

@@ -24,6 +24,7 @@ from payclear.contract.messages import (
     CheckoutRequest,
     CheckoutResult,
     InboundRequest,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -52,7 +53,7 @@ _CLIENT = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9 .:_-]{1,200}")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.:-]{1,250}")
 _QUERY_LIMIT = 8_192
-_REFUND_COMMAND = "REFUND"
+_REFUND_COMMAND, _REFUND_DETAIL_COMMAND = "REFUND", "REFUND_DETAIL"
 
 
 class KeypayProvider(Provider):
@@ -73,11 +74,12 @@ class KeypayProvider(Provider):
         page = str(account.options.get("page_origin", ""))
         if page and not _ORIGIN.fullmatch(page):
             problems.append(f"{where}: option page_origin is a scheme and a host, without a path")
-        for name in ("refusal_statuses", "not_found_errors"):
+        for name in ("refusal_statuses", "refund_refusal_statuses", "not_found_errors"):
             if mapping.codes(str(account.options.get(name, ""))) is None:
                 problems.append(f"{where}: option {name} is a list like 1,expired without 0")
         problems += empty_secret_problems(account, self.manifest.required_secrets)
-        return problems + url_problems(account, ("create_url", "detail_url", "refund_url", "page_origin"))
+        addresses = ("create_url", "detail_url", "refund_url", "refund_detail_url", "page_origin")
+        return problems + url_problems(account, addresses)
 
     def merchant_account(self, account: Account) -> str:
         """The client id."""
@@ -224,6 +226,28 @@ class KeypayProvider(Provider):
             detail_code=got["error"][:20],
         )
 
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """Ask by KeyPay's own number of the refund; without it nobody can be asked, and the doubt stays."""
+        number = query.provider_ref or ""
+        if not _CODE.fullmatch(number):
+            raise OutcomeUnknown("KeyPay's number of the refund is not known", reason="no_refund_code")
+        asked = {
+            "client_id": account.option("client_id"),
+            "command": str(account.options.get("refund_detail_command", _REFUND_DETAIL_COMMAND)),
+            "transaction_refund_code": number,
+        }
+        got = self._client.ask(account, "refund_detail_url", asked, mapping.REFUND_DETAIL)
+        if got["error"] != mapping.ERROR_NONE:
+            raise OutcomeUnknown(
+                "KeyPay did not answer the question", reason="error", error=got["error"][:20]
+            )
+        status = got.get("status", "")
+        return RefundResult(
+            outcome=mapping.outcome_of(status, _codes(account, "refund_refusal_statuses")),
+            provider_ref=number,
+            detail_code=status[:20] or None,
+        )
+
     def _money(self, money: Money) -> Money:
         if (
             money.currency != "VND"
@@ -256,7 +280,8 @@ def _evidence(
         amount=amount,
         merchant_account=fields.get("client_id") or None,
         detail_code=fields.get("status", "")[:30] or None,
-        channel="EBANKING",
+        channel=KeypayProvider.manifest.channel,
+        instrument=KeypayProvider.manifest.instrument,
     )
 
 

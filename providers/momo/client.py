@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from payclear.contract.errors import OutcomeUnknown, ProviderRefused
 from payclear.contract.messages import Account
@@ -60,6 +61,19 @@ class MomoClient:
         Raises ProviderRefused when the request itself is refused, OutcomeUnknown for everything that is not a
         readable answer about this request.
         """
+        code, message = self._call(account, operation, fields)
+        return code, mapping.plain_fields(message)
+
+    def refunds(self, account: Account, fields: Mapping[str, str]) -> tuple[int, list[dict[str, str]]]:
+        """Ask for refunds (`refund/query`); return resultCode and the refunds that the answer lists."""
+        code, message = self._call(account, "refund/query", fields)
+        listed = message.get("refundTrans")
+        members = listed if isinstance(listed, list) else []
+        return code, [mapping.plain_fields(each) for each in members if isinstance(each, dict)]
+
+    def _call(
+        self, account: Account, operation: str, fields: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         pairs = key_pairs(account)
         if not pairs:
             raise ProviderRefused("there is no key to sign with", reason="no_key")
@@ -79,9 +93,10 @@ class MomoClient:
         )
         return self._read(fields, answer)
 
-    def _read(self, asked: Mapping[str, str], answer: Answer) -> tuple[int, dict[str, str]]:
+    def _read(self, asked: Mapping[str, str], answer: Answer) -> tuple[int, dict[str, Any]]:
         # MoMo answers refusals with 4xx and the same envelope, so the status alone says nothing.
-        got = mapping.plain_fields(json_object(answer.body, OutcomeUnknown))
+        message = json_object(answer.body, OutcomeUnknown)
+        got = mapping.plain_fields(message)
         code = mapping.read_code(got.get("resultCode", ""))
         if code is None or answer.status >= 500:
             raise OutcomeUnknown("MoMo's answer carries no code", reason="no_code", status=answer.status)
@@ -92,7 +107,7 @@ class MomoClient:
         for name in ("partnerCode", "orderId", "requestId"):
             if got.get(name, "") != asked[name]:
                 raise OutcomeUnknown("MoMo answers about something else", reason="other_payment", field=name)
-        return code, got
+        return code, message
 
     def fetch_statement(self, account: Account, business_on: date) -> tuple[str, bytes]:
         """Fetch the settlement workbook of a day: (file name, bytes); raises StatementUnavailable (see README)."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from payclear.contract.channels import Channel, Instrument
 from payclear.contract.outcomes import CallbackVerdict, Outcome
 from payclear.kernel.money import InvalidAmount, Money, parse_amount
 from payclear.kernel.secret import Secret
@@ -32,6 +33,7 @@ SIGNED_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "requestType",
         ),
         "query": ("accessKey", "orderId", "partnerCode", "requestId"),
+        "refund/query": ("accessKey", "orderId", "partnerCode", "requestId"),
         "refund": (
             "accessKey",
             "amount",
@@ -153,15 +155,14 @@ ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, int] = MappingProxyType(
     }
 )
 
-# payType → channel and instrument in the words of the domain.
-_PAY_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+_PAY_TYPES: Mapping[str, tuple[Channel, Instrument]] = MappingProxyType(
     {
-        "qr": ("QR", "WALLET"),
-        "webApp": ("WALLET", "WALLET"),
-        "app": ("WALLET", "WALLET"),
-        "miniapp": ("WALLET", "WALLET"),
-        "credit": ("WALLET", "CARD"),
-        "napas": ("WALLET", "CARD"),
+        "qr": (Channel.QR, Instrument.WALLET),
+        "webApp": (Channel.WALLET, Instrument.WALLET),
+        "app": (Channel.WALLET, Instrument.WALLET),
+        "miniapp": (Channel.WALLET, Instrument.WALLET),
+        "credit": (Channel.WALLET, Instrument.CARD),
+        "napas": (Channel.WALLET, Instrument.CARD),
     }
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -247,6 +248,6 @@ def read_time(text: str) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=int(text)) if _MILLISECONDS.fullmatch(text) else None
 
 
-def channel_and_instrument(pay_type: str) -> tuple[str, str | None]:
-    """How the citizen paid, in the domain's words; a payType nobody listed is still the wallet's page."""
-    return _PAY_TYPES.get(pay_type, ("WALLET", None))
+def channel_and_instrument(pay_type: str) -> tuple[Channel, Instrument]:
+    """How the citizen paid; a payType nobody listed is still the wallet's page."""
+    return _PAY_TYPES.get(pay_type, (Channel.WALLET, Instrument.UNSTATED))

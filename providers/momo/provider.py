@@ -18,6 +18,7 @@ from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
     ParsedStatement,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -181,6 +182,34 @@ class MomoProvider(Provider):
             outcome=mapping.refund_outcome(code),
             provider_ref=_transaction(transaction) if transaction != fields["transId"] else None,
             detail_code=str(code),
+        )
+
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """Ask by the refund's own order id; only a line that names our refund and its amount decides."""
+        refund_ref = _checked("orderId", query.refund.refund_ref, _REFERENCE)
+        fields = {
+            "partnerCode": account.option("partner_code"),
+            "requestId": query.request_id,
+            "orderId": refund_ref,
+            "lang": "vi",
+        }
+        code, refunds = self._client.refunds(account, fields)
+        found = [each for each in refunds if each.get("orderId") == refund_ref]
+        if code == mapping.ORDER_NOT_FOUND:
+            return RefundResult(outcome=Outcome.NOT_SENT, detail_code=str(code))
+        if (
+            code != 0
+            or len(found) != 1
+            or mapping.read_amount(found[0].get("amount", "")) != query.refund.amount
+        ):
+            under_way = mapping.refund_outcome(code) is Outcome.PENDING
+            outcome = Outcome.PENDING if under_way else Outcome.UNKNOWN
+            return RefundResult(outcome=outcome, detail_code=str(code))
+        result = mapping.read_code(found[0].get("resultCode", ""))
+        return RefundResult(
+            outcome=Outcome.UNKNOWN if result is None else mapping.refund_outcome(result),
+            provider_ref=_transaction(found[0].get("transId", "")),
+            detail_code=None if result is None else str(result),
         )
 
     def fetch_statement(self, account: Account, business_on: date) -> StatementFile:

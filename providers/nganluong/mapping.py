@@ -11,6 +11,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from payclear.contract.channels import Channel, Instrument
 from payclear.contract.errors import OutcomeUnknown
 from payclear.contract.outcomes import Outcome
 from payclear.kernel.secret import Secret
@@ -26,6 +27,16 @@ _KEPT = "@:/-_.!~*'()"
 PAID, REVIEWED, UNPAID = "00", "01", "02"
 OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
     {PAID: Outcome.CONFIRMED, REVIEWED: Outcome.PENDING, UNPAID: Outcome.PENDING}
+)
+# payment_method → how the citizen paid; of the other methods it is known only that they are not the wallet.
+_METHODS: Mapping[str, tuple[Channel, Instrument]] = MappingProxyType(
+    {
+        "NL": (Channel.WALLET, Instrument.WALLET),
+        "ATM_OFFLINE": (Channel.ATM, Instrument.UNSTATED),
+        "IB_ONLINE": (Channel.EBANKING, Instrument.ACCOUNT),
+        "NH_OFFLINE": (Channel.COUNTER_BRANCH, Instrument.UNSTATED),
+    }
+    | dict.fromkeys(("ATM_ONLINE", "VISA", "MASTER", "JCB"), (Channel.EBANKING, Instrument.CARD))
 )
 OK = "00"
 UNKNOWN_TOKEN = "29"  # noqa: S105 - a code of the protocol
@@ -65,6 +76,11 @@ def read_result(body: bytes) -> dict[str, str]:
     if len(fields) != len(children):
         raise OutcomeUnknown("a field is given twice", reason="duplicate_field")
     return fields
+
+
+def channel_and_instrument(method: str) -> tuple[Channel, Instrument]:
+    """How the citizen paid; a method that is not named is no more than the gateway's word."""
+    return _METHODS.get(method, (Channel.GATEWAY, Instrument.UNSTATED))
 
 
 def outcome_of(status: str) -> Outcome:

@@ -131,6 +131,7 @@ class NganLuongProvider(Provider):
         *,
         detail_code: str,
     ) -> Evidence:
+        channel, instrument = mapping.channel_and_instrument(fields.get("payment_method", ""))
         # provider_ref stays the token: it is the only key to the order, and transaction_id would overwrite it.
         return Evidence(
             source=EvidenceSource.STATUS_QUERY,
@@ -141,8 +142,8 @@ class NganLuongProvider(Provider):
             amount=_amount(fields),
             merchant_account=fields.get("receiver_email") or None,
             detail_code=detail_code,
-            channel="WALLET" if fields.get("payment_method") == "NL" else "EBANKING" if fields else None,
-            instrument=None,
+            channel=channel,
+            instrument=instrument,
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote_plus, urlencode
 
+from payclear.contract.channels import Channel, Instrument
 from payclear.contract.outcomes import CallbackVerdict, Outcome
 from payclear.kernel.secret import Secret
 
@@ -49,18 +50,17 @@ ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, tuple[int, str]] = MappingProxyType(
     }
 )
 
-# `method` → channel and instrument in the words of the domain.
-_METHODS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+_METHODS: Mapping[str, tuple[Channel, Instrument]] = MappingProxyType(
     {
-        "ATM_CARD": ("EBANKING", "CARD"),
-        "CREDIT_CARD": ("EBANKING", "CARD"),
-        "APPLE_PAY": ("EBANKING", "CARD"),
-        "GOOGLE_PAY": ("EBANKING", "CARD"),
-        "9PAY": ("WALLET", "WALLET"),
-        "WALLET": ("WALLET", "WALLET"),
-        "ZALOPAY_WALLET": ("WALLET", "WALLET"),
-        "COLLECTION": ("EBANKING", "ACCOUNT"),
-        "QR_PAY": ("QR", "ACCOUNT"),
+        "ATM_CARD": (Channel.EBANKING, Instrument.CARD),
+        "CREDIT_CARD": (Channel.EBANKING, Instrument.CARD),
+        "APPLE_PAY": (Channel.EBANKING, Instrument.CARD),
+        "GOOGLE_PAY": (Channel.EBANKING, Instrument.CARD),
+        "9PAY": (Channel.WALLET, Instrument.WALLET),
+        "WALLET": (Channel.WALLET, Instrument.WALLET),
+        "ZALOPAY_WALLET": (Channel.WALLET, Instrument.WALLET),
+        "COLLECTION": (Channel.EBANKING, Instrument.ACCOUNT),
+        "QR_PAY": (Channel.QR, Instrument.ACCOUNT),
     }
 )
 
@@ -70,9 +70,9 @@ def outcome_of(status: str) -> Outcome:
     return OUTCOMES.get(status, Outcome.UNKNOWN)
 
 
-def channel_and_instrument(method: str) -> tuple[str | None, str | None]:
-    """How the citizen paid; nothing for a method we do not know."""
-    return _METHODS.get(method, (None, None))
+def channel_and_instrument(method: str) -> tuple[Channel, Instrument]:
+    """How the citizen paid; a method we do not know is no more than the gateway's word."""
+    return _METHODS.get(method, (Channel.GATEWAY, Instrument.UNSTATED))
 
 
 def signing_string(method: str, url: str, stamp: str, params: Mapping[str, str | int]) -> str:

@@ -209,7 +209,8 @@ class OnepayProvider(Provider):
             amount=amount,
             merchant_account=fields.get("vpc_Merchant") or None,
             detail_code=code[:20] or None,
-            channel="EBANKING",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from payclear.contract.channels import Channel
 from payclear.contract.errors import CallbackMalformed, OutcomeUnknown, ProviderRefused, SignatureInvalid
 from payclear.contract.evidence import Evidence
 from payclear.contract.manifest import load_manifest
@@ -244,8 +245,8 @@ class PaymentPlatformProvider(Provider):
             paid_at=mapping.read_time(paid_at_raw),
             paid_at_raw=paid_at_raw or None,
             detail_code=detail_code,
-            channel="EBANKING" if fields.get("MaNganHang") else None,
-            instrument=None,
+            channel=Channel.EBANKING if fields.get("MaNganHang") else self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
 
 

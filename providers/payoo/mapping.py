@@ -24,10 +24,17 @@ BODY_LIMIT = 65_536
 # An unpaid order whose time is over can not be paid; the margin is for a payment that is under way at its end.
 LAPSE_MARGIN = timedelta(minutes=15)
 
+# How long CancelOrder may be under way; it sets a state, so sending it again gives nothing back twice.
+CANCEL_MARGIN = timedelta(minutes=30)
+
 PAID, UNPAID, CANCELLED = "1", "0", "3"
 # What a status says. Only 1 (paid) and 3 (cancelled, as CancelOrder sets it) are documented.
 OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
     {PAID: Outcome.CONFIRMED, UNPAID: Outcome.PENDING, CANCELLED: Outcome.REJECTED}
+)
+# What the order's status says of a refund, which at Payoo is the cancelling of the order.
+REFUND_OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
+    {CANCELLED: Outcome.CONFIRMED, PAID: Outcome.PENDING}
 )
 ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, str] = MappingProxyType(
     {

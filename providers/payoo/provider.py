@@ -21,6 +21,7 @@ from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
     ParsedStatement,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -174,6 +175,22 @@ class PayooProvider(Provider):
         outcome = Outcome.PENDING if code == "0" else Outcome.UNKNOWN
         return RefundResult(outcome=outcome, provider_ref=None, detail_code=f"api-{code[:20]}")
 
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """A refund is the order's state: cancelled is given back; what is still paid after a while was never cancelled."""
+        reference = query.refund.attempt_ref
+        asked = {"OrderId": reference, "ShopId": int(account.option("shop_id"))}
+        try:
+            got = _texts(self._client.business(account, "getorderinfo", asked), OutcomeUnknown)
+        except SignatureInvalid as error:
+            raise OutcomeUnknown("the answer is not Payoo's", reason="signature") from error
+        code, status = got.get("ResponseCode", ""), got.get("PaymentStatus", "")
+        if code != "0" or _named(got) != reference:
+            raise OutcomeUnknown("Payoo did not answer the question", reason="api_code", api_code=code[:20])
+        outcome = mapping.REFUND_OUTCOMES.get(status, Outcome.UNKNOWN)
+        if status == mapping.PAID and query.asked_at >= query.refund.asked_at + mapping.CANCEL_MARGIN:
+            outcome = Outcome.NOT_SENT
+        return RefundResult(outcome=outcome, detail_code=status[:20] or None)
+
     def fetch_statement(self, account: Account, business_on: date) -> StatementFile:
         """Fetch the settlement workbook of a business day; raises StatementUnavailable."""
         name, content = self._client.fetch_statement(account, business_on)
@@ -205,8 +222,8 @@ class PayooProvider(Provider):
             paid_at=mapping.read_time(paid_at_raw),
             paid_at_raw=paid_at_raw or None,
             detail_code=detail_code,
-            channel="WALLET",
-            instrument=None,
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
 
 

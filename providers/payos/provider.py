@@ -132,8 +132,8 @@ class PayosProvider(Provider):
             paid_at=mapping.read_time(paid_at_raw),
             paid_at_raw=paid_at_raw[:40] or None,
             detail_code=status[:20] or None,
-            channel="QR",
-            instrument="ACCOUNT",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
 
     def verify_callback(self, account: Account, request: InboundRequest) -> VerifiedCallback:
@@ -179,8 +179,8 @@ class PayosProvider(Provider):
                 paid_at=mapping.read_time(paid_at_raw),
                 paid_at_raw=paid_at_raw[:40] or None,
                 detail_code=result[:20] or None,
-                channel="QR",
-                instrument="ACCOUNT",
+                channel=self.manifest.channel,
+                instrument=self.manifest.instrument,
             ),
             dedupe_key=f"{code}:{event}",
             key_id=key_id,

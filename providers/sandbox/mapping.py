@@ -31,6 +31,14 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
         "not_found": Outcome.NOT_SENT,
     }
 )
+REFUND_OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
+    {
+        "done": Outcome.CONFIRMED,
+        "pending": Outcome.PENDING,
+        "refused": Outcome.REJECTED,
+        "not_found": Outcome.NOT_SENT,
+    }
+)
 # What the status of a statement line means: kind and outcome.
 LINE_OUTCOMES: Mapping[str, tuple[str, Outcome]] = MappingProxyType(
     {

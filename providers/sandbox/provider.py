@@ -22,6 +22,7 @@ from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
     ParsedStatement,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -178,13 +179,16 @@ class SandboxProvider(Provider):
             raise OutcomeUnknown(
                 "the answer to the refund is not the sandbox's", reason="signature"
             ) from error
-        outcomes = {"done": Outcome.CONFIRMED, "refused": Outcome.REJECTED}
-        status = str(got.get("status", ""))
-        return RefundResult(
-            outcome=outcomes.get(status, Outcome.UNKNOWN),
-            provider_ref=_text_or_none(got, "provider_ref"),
-            detail_code=status or None,
-        )
+        return _refund_result(got)
+
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """Ask what became of a refund, by the reference it was asked with."""
+        asked = query.refund
+        fields = {"attempt_ref": asked.attempt_ref, "refund_ref": asked.refund_ref}
+        got = self._client.call(account, "/refunds/query", "refund_query", fields)
+        if got.get("refund_ref") != asked.refund_ref:
+            raise OutcomeUnknown("the sandbox answers about another refund", reason="other_refund")
+        return _refund_result(got)
 
     def fetch_statement(self, account: Account, business_on: date) -> StatementFile:
         """Fetch the CSV of a business day; raises StatementUnavailable."""
@@ -210,9 +214,18 @@ class SandboxProvider(Provider):
             paid_at=mapping.read_time(paid_at_raw) if paid_at_raw else None,
             paid_at_raw=paid_at_raw,
             detail_code=_text_or_none(got, "code"),
-            channel="WALLET",
-            instrument="WALLET",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
+
+
+def _refund_result(got: Mapping[str, Any]) -> RefundResult:
+    status = str(got.get("status", ""))
+    return RefundResult(
+        outcome=mapping.REFUND_OUTCOMES.get(status, Outcome.UNKNOWN),
+        provider_ref=_text_or_none(got, "provider_ref"),
+        detail_code=status[:40] or None,
+    )
 
 
 def _origin(url: str) -> str:

@@ -116,8 +116,8 @@ class SepayProvider(Provider):
             paid_at=notice.at,
             paid_at_raw=notice.at_raw or None,
             detail_code="in" if notice.is_incoming else "out",
-            channel="EBANKING",
-            instrument="ACCOUNT",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
         return VerifiedCallback(evidence=evidence, dedupe_key=notice.id, key_id=key_id)
 
@@ -150,6 +150,8 @@ class SepayProvider(Provider):
             provider_ref=number or None,
             amount=_amount(order, CallbackMalformed),
             detail_code=kind,
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
         return VerifiedCallback(
             evidence=evidence,
@@ -193,7 +195,9 @@ class SepayProvider(Provider):
             raise OutcomeUnknown("SePay's answer holds no amount", reason="amount")
         if status in mapping.UNPAID and query.asked_at >= query.expires_at + mapping.LAPSE_MARGIN:
             outcome = Outcome.NOT_SENT
-        return self._asked(account, query, outcome, amount, _transaction(order), detail_code=status[:40])
+        # The gateway's number of a transaction is not the bank's, which the notification names: two names of one
+        # payment would make it two. The order's own reference is enough.
+        return self._asked(account, query, outcome, amount, None, detail_code=status[:40])
 
     def _asked(
         self,
@@ -213,18 +217,9 @@ class SepayProvider(Provider):
             provider_ref=provider_ref,
             amount=amount,
             detail_code=detail_code,
-            channel="EBANKING" if outcome is Outcome.CONFIRMED else None,
-            instrument="ACCOUNT" if outcome is Outcome.CONFIRMED else None,
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
-
-
-def _transaction(order: dict[str, Any]) -> str | None:
-    """The number of the approved transaction of an order."""
-    listed = order.get("transactions")
-    for each in listed if isinstance(listed, list) else []:
-        if isinstance(each, dict) and each.get("transaction_status") == "APPROVED":
-            return member(each, "transaction_id", OutcomeUnknown)[:100] or None
-    return None
 
 
 def _amount(order: dict[str, Any], refuse: Any) -> Money | None:

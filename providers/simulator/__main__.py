@@ -9,8 +9,10 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import FrameType
 
+from payclear.kernel.clock import Clock, FixedClock
 from providers.simulator import registry
 from providers.simulator.app import create_simulator
 from providers.simulator.settings import SimulatorSettings
@@ -24,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         settings = _settings(given)
-        simulator = create_simulator(settings, host=given.host, port=given.port)
+        clock: Clock | None = FixedClock(given.clock) if given.clock else None
+        simulator = create_simulator(settings, host=given.host, port=given.port, clock=clock)
     except (OSError, SystemExit):  # werkzeug exits by itself when the port is taken
         print(
             f"The simulator can not listen on {given.host}:{given.port}: is the port taken?", file=sys.stderr
@@ -69,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--hang-s", type=float, default=defaults.hang_s, help="how long a planted timeout hangs"
     )
+    parser.add_argument("--cut", action="store_true", help="end a planted timeout by cutting the connection")
+    parser.add_argument(
+        "--clock",
+        type=datetime.fromisoformat,
+        metavar="INSTANT",
+        help="stand still at this instant (with its zone) until POST /control/clock moves on",
+    )
     return parser
 
 
@@ -89,6 +99,7 @@ def _settings(given: argparse.Namespace) -> SimulatorSettings:
         protocols=tuple(given.protocol),
         retry_interval_s=given.retry_interval_s,
         hang_s=given.hang_s,
+        cuts=given.cut,
     )
 
 

@@ -10,7 +10,7 @@ from flask import Flask, render_template
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from payclear.kernel.clock import Clock, SystemClock
-from providers.simulator import control, pages, registry
+from providers.simulator import control, counter, pages, registry
 from providers.simulator.deliveries import Deliveries
 from providers.simulator.engine import Engine
 from providers.simulator.settings import SimulatorSettings
@@ -78,6 +78,7 @@ def create_simulator(
         app.register_blueprint(protocol.blueprint())
     app.register_blueprint(pages.blueprint(engine))
     app.register_blueprint(control.blueprint(engine))
+    app.register_blueprint(counter.blueprint(engine))
 
     @app.get("/")
     def index() -> str:

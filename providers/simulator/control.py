@@ -4,31 +4,37 @@ Loopback only. Every call names its protocol by `provider`.
 """
 
 from base64 import b64encode
-from datetime import date
+from datetime import date, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, request
 
+from payclear.kernel.clock import FixedClock
 from providers.simulator.engine import Engine, UnknownProtocol
 from providers.simulator.faults import Faults, UnknownFault
 from providers.simulator.protocol import PageError
 from providers.simulator.statement_lines import check_statement_faults
 from providers.simulator.truth import Payment, from_timestamp
 
+SETTLE_S = 30.0
+
 
 def blueprint(engine: Engine) -> Blueprint:
     """Routes under /control."""
     routes = Blueprint("control", __name__, url_prefix="/control")
-    _guard(routes)
+    guard(routes)
     _script_routes(routes, engine)
+    _clock_routes(routes, engine)
     _payer_routes(routes, engine)
     _reading_routes(routes, engine)
     return routes
 
 
-def _guard(routes: Blueprint) -> None:
+def guard(routes: Blueprint) -> None:
+    """Let only this machine in, and say in words what can not be done."""
+
     @routes.before_request
     def only_from_here() -> None:
         if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104
@@ -83,6 +89,39 @@ def _script_routes(routes: Blueprint, engine: Engine) -> None:
         return {"released": released}
 
 
+def _clock_routes(routes: Blueprint, engine: Engine) -> None:
+    @routes.get("/clock")
+    def read_clock() -> dict[str, Any]:
+        return _present(engine)
+
+    @routes.post("/clock")
+    def move_clock() -> dict[str, Any]:
+        """Put a driven clock to a later instant; what becomes due is sent from now on."""
+        clock = engine.clock
+        if not isinstance(clock, FixedClock):
+            abort(Response("this simulator lives in real time: start it with --clock", status=409))
+        at = datetime.fromisoformat(str(_body().get("at")))
+        if at < clock.now():
+            abort(Response("time does not run backwards", status=400))
+        clock.set(at)
+        engine.deliveries.wake()
+        return _present(engine)
+
+    @routes.post("/settle")
+    def settle() -> dict[str, Any]:
+        """Wait until every callback that is due has been sent and answered."""
+        is_settled = engine.deliveries.settle(float(_body().get("timeout_s", SETTLE_S)))
+        return {**_present(engine), "settled": is_settled}
+
+
+def _present(engine: Engine) -> dict[str, Any]:
+    due = engine.truth.next_due()
+    return {
+        "at": engine.clock.now().isoformat(),
+        "next_due": None if due is None else from_timestamp(due).isoformat(),
+    }
+
+
 def _payer_routes(routes: Blueprint, engine: Engine) -> None:
     @routes.post("/pay")
     def pay() -> dict[str, Any]:
@@ -112,7 +151,37 @@ def _payer_routes(routes: Blueprint, engine: Engine) -> None:
 def _reading_routes(routes: Blueprint, engine: Engine) -> None:
     @routes.get("/protocols")
     def protocols() -> Response:
-        return jsonify({protocol.name: {"outcomes": protocol.outcomes} for protocol in engine})
+        return jsonify(
+            {
+                protocol.name: {
+                    "outcomes": protocol.outcomes,
+                    "takes_again": protocol.takes_again,
+                    "ref_prefix": protocol.ref_prefix,
+                    "operations": getattr(protocol, "operations", ()),
+                }
+                for protocol in engine
+            }
+        )
+
+    @routes.get("/books")
+    def books() -> dict[str, Any]:
+        """Everything that citizens ever did here, in one answer."""
+        payments, refunds = engine.truth.everything()
+        return {
+            "payments": [_paid(payment) for payment in payments],
+            "refunds": [
+                {
+                    "provider": refund.provider,
+                    "attempt_ref": refund.attempt_ref,
+                    "refund_ref": refund.refund_ref,
+                    "provider_ref": refund.provider_ref,
+                    "amount": refund.amount,
+                    "refunded_at": from_timestamp(refund.refunded_at).isoformat(),
+                }
+                for refund in refunds
+            ],
+            "callbacks": engine.truth.callback_states(),
+        }
 
     @routes.get("/truth")
     def read_truth() -> Response:
@@ -162,14 +231,17 @@ def _find(engine: Engine, asked: dict[str, Any]) -> Payment:
 
 def _told(engine: Engine, payment: Payment) -> dict[str, Any]:
     refunds = engine.truth.refunds_of(payment.provider, payment.attempt_ref)
+    return {**_paid(payment), "refunded": sum(refund.amount for refund in refunds)}
+
+
+def _paid(payment: Payment) -> dict[str, Any]:
     return {
         "provider": payment.provider,
-        "attempt_ref": payment.attempt_ref,
+        "attempt_ref": payment.our_ref,
         "provider_ref": payment.provider_ref,
         "status": payment.status,
         "outcome": payment.outcome,
         "amount": payment.amount,
-        "refunded": sum(refund.amount for refund in refunds),
         "paid_at": from_timestamp(payment.paid_at).isoformat() if payment.paid_at else None,
     }
 

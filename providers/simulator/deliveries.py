@@ -34,6 +34,8 @@ class Deliveries:
         self._retry_interval_s = retry_interval_s
         self._timeout_s = timeout_s
         self._wake = threading.Condition()
+        self._landed = threading.Condition()
+        self._flying = 0
         self._stopping = False
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="callback")
         self._thread = threading.Thread(target=self._run, name="callbacks", daemon=True)
@@ -56,6 +58,16 @@ class Deliveries:
         with self._wake:
             self._wake.notify()
 
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until nothing that is due now is unsent or under way; False after `timeout_s`."""
+        self.wake()
+        with self._landed:
+            return self._landed.wait_for(lambda: not self._flying and not self._is_due(), timeout_s)
+
+    def _is_due(self) -> bool:
+        due = self._truth.next_due()
+        return due is not None and due <= self._clock.now().timestamp()
+
     def send_held_now(self, provider: str, attempt_ref: str) -> None:
         """Send what is held for an attempt in the calling thread, each once."""
         while (delivery := self._truth.claim_held(provider, attempt_ref)) is not None:
@@ -69,14 +81,24 @@ class Deliveries:
                 if self._stopping:
                     return
                 # Claimed under the lock, so that no wake() falls between a look and the wait.
-                delivery = self._truth.claim_due(self._clock.now().timestamp())
+                with self._landed:  # nobody may see it neither waiting nor under way
+                    delivery = self._truth.claim_due(self._clock.now().timestamp())
+                    self._flying += delivery is not None
                 if delivery is None:
                     due = self._truth.next_due()
                     left = 1.0 if due is None else due - self._clock.now().timestamp()
                     # Waits end early by wake(); the limit lets a moved clock be noticed.
                     self._wake.wait(left if 0 < left < 1.0 else 1.0)
                     continue
-            self._pool.submit(self._send, delivery)
+            self._pool.submit(self._fly, delivery)
+
+    def _fly(self, delivery: Delivery) -> None:
+        try:
+            self._send(delivery)
+        finally:
+            with self._landed:
+                self._flying -= 1
+                self._landed.notify_all()
 
     def _send(self, delivery: Delivery) -> None:
         protocol = self._protocols.get(delivery.provider)

@@ -3,12 +3,14 @@
 Used by the protocols, the pay page and /control. It knows no protocol's fields and signs nothing.
 """
 
+import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import GatewayTimeout
 
 from payclear.kernel.clock import Clock
@@ -66,6 +68,10 @@ class Engine:
         """Where a provider's configured callbacks go: as told by /control, else as at start."""
         return self.callback_urls.get(provider) or self.settings.callback_url(provider)
 
+    def collection_url(self, provider: str, account: str = "") -> str:
+        """Where a collecting bank's calls go: as told by /control/callback-url, else as at start."""
+        return self.callback_urls.get(provider) or self.settings.collection_url(provider, account)
+
     def now_s(self) -> float:
         """The present as seconds since 1970."""
         return self.clock.now().timestamp()
@@ -94,7 +100,7 @@ class Engine:
         return self.truth.open_payment(payment)
 
     def answer(self, kind: str, provider: str, attempt_ref: str, answer: Response) -> Response:
-        """Send the finished answer to a `create`, `query` or `refund` call, or spoil it as planted.
+        """Send the finished answer to a `create`, `query`, `refund` or `refund_query` call, or spoil it as planted.
 
         The work is done before, so that a lost answer hides real work. The faults `<kind>_bad_signature`,
         `query_not_found` and `query_other_payment` are the protocol's own: it asks `faults` before it signs.
@@ -120,9 +126,19 @@ class Engine:
 
     def _hang(self, faults: Faults, name: str) -> None:
         self.stopping.wait(faults.seconds(name, self.settings.hang_s))
+        if self.settings.cuts:
+            with contextlib.suppress(KeyError, OSError):  # no socket: the call came from within
+                request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise GatewayTimeout
 
     def refund(self, payment: Payment, refund_ref: str, amount: int) -> Refunded | None:
-        """Give money back once per reference; None when it is more than what is left."""
+        """Give money back once per reference; None when it is more than what is left, or to be refused.
+
+        Plays `refund_timeout_before_money`: such a request is never seen.
+        """
+        self.lose_refund(payment)
+        if "refund_refused" in self.faults(payment.provider, payment.attempt_ref):
+            return None
         known = self.truth.refund(payment.provider, refund_ref)
         if known is not None:
             return known if (known.attempt_ref, known.amount) == (payment.attempt_ref, amount) else None
@@ -135,6 +151,18 @@ class Engine:
             refunded_at=self.now_s(),
         )
         return refund if amount > 0 and self.truth.add_refund(refund) else None
+
+    def lose_refund(self, payment: Payment) -> None:
+        """Play `refund_timeout_before_money`, before a protocol remembers anything of the request."""
+        faults = self.faults(payment.provider, payment.attempt_ref)
+        if "refund_timeout_before_money" in faults:
+            self._hang(faults, "refund_timeout_before_money")
+            raise GatewayTimeout
+
+    def find_refund(self, provider: str, attempt_ref: str, refund_ref: str) -> Refunded | None:
+        """A refund of an attempt by the merchant's reference."""
+        found = self.truth.refund(provider, refund_ref)
+        return found if found is not None and found.attempt_ref == attempt_ref else None
 
     def statement(self, provider: str, on: date) -> Document | None:
         """The settlement file of a Vietnamese date with every planted error; None when there is none yet."""
@@ -173,7 +201,14 @@ class Engine:
             if "pays_wrong_amount" in faults:
                 self.truth.change_amount(payment, payment.amount - 1)
             self._queue_callbacks(protocol, self._known(payment), faults)
+            if "pays_twice" in faults and outcome == "success":
+                self._pay_again(protocol, self._known(payment), faults)
         return self._known(payment)
+
+    def _pay_again(self, protocol: Protocol, payment: Payment, faults: Faults) -> None:
+        """Take the money a second time under the same reference, as a transfer made twice does."""
+        number = protocol.new_reference(payment, "success")
+        self._queue_callbacks(protocol, self.truth.pay_again(payment, number), faults)
 
     def forge(self, payment: Payment) -> None:
         """Queue a callback that claims success and is signed with another key."""

@@ -16,10 +16,10 @@ CALLBACK_FAULTS = frozenset(
         "other_merchant",
     }
 )
-PAYER_FAULTS = frozenset({"pays_wrong_amount", "pays_late", "lose_return", "wait_for_payer"})
+PAYER_FAULTS = frozenset({"pays_wrong_amount", "pays_late", "pays_twice", "lose_return", "wait_for_payer"})
 ANSWER_FAULTS = frozenset(
     f"{kind}_{fault}"
-    for kind in ("create", "query", "refund")
+    for kind in ("create", "query", "refund", "refund_query")
     for fault in ("timeout", "html", "500", "truncated", "error_200", "bad_signature")
 )
 OWN_FAULTS = frozenset(
@@ -29,6 +29,9 @@ OWN_FAULTS = frozenset(
         "query_other_payment",
         "query_not_found",
         "query_pending",
+        "refund_timeout_before_money",
+        "refund_refused",
+        "refund_query_pending",
     }
 )
 ATTEMPT_FAULTS = CALLBACK_FAULTS | PAYER_FAULTS | ANSWER_FAULTS | OWN_FAULTS

@@ -38,6 +38,7 @@ class Keypay(Protocol):
         routes.post("/create", endpoint="create")(self._create)
         routes.post("/detail", endpoint="detail")(self._detail)
         routes.post("/refund", endpoint="refund")(self._refund)
+        routes.post("/refund-detail", endpoint="refund_detail")(self._refund_detail)
         return routes
 
     def callback(self, payment: Payment, *, forged: bool) -> OutboundCall | None:
@@ -172,6 +173,27 @@ class Keypay(Protocol):
         key = WRONG_KEY if "refund_bad_signature" in faults else self.own("key_2")
         answer["check_sum"] = _mac(key, *values)
         return self.engine.answer("refund", self.name, reference, _json(answer))
+
+    def _refund_detail(self) -> Response:
+        asked = _asked()
+        names = ("client_id", "command", "transaction_refund_code")
+        values = [str(asked.get(name, "")) for name in names]
+        if not self._is_signed(asked, values):
+            return _json({"error": "3", "msg": "check_sum"})
+        done = self.engine.truth.refund_by_number(self.name, values[2])
+        reference = done.attempt_ref if done else ""
+        faults = self.engine.faults(self.name, reference)
+        answer: dict[str, Any] = {"error": "0" if done else NOT_FOUND, "client_id": values[0]}
+        if done:
+            status = UNDER_WAY if "refund_query_pending" in faults else STATUSES["success"]
+            answer["data"] = {
+                "transaction_refund_code": values[2],
+                "amount": done.amount,
+                "status": int(status),
+            }
+        key = WRONG_KEY if "refund_query_bad_signature" in faults else self.own("key_2")
+        answer["check_sum"] = _mac(key, *values)
+        return self.engine.answer("refund_query", self.name, reference, _json(answer))
 
     def _is_signed(self, asked: Mapping[str, Any], values: list[str]) -> bool:
         given = str(asked.get("check_sum", ""))

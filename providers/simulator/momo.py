@@ -86,6 +86,10 @@ class Momo(Protocol):
         def refund() -> Response:
             return self._answer("refund", _REFUND, self._refund)
 
+        @routes.post("/v2/gateway/api/refund/query")
+        def refund_query() -> Response:
+            return self._answer("refund_query", _QUERY, self._query_refund)
+
         @routes.get("/v2/gateway/pay/<attempt_ref>")
         def page(attempt_ref: str) -> str:
             return pay_page(self.engine, self.open(attempt_ref))
@@ -214,6 +218,20 @@ class Momo(Protocol):
             "transId": number,
             "attempt_ref": payment.attempt_ref,
         }
+
+    def _query_refund(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        done = self.engine.truth.refund(self.name, str(fields["orderId"]))
+        if done is None:
+            return {"resultCode": 42}
+        pending = "refund_query_pending" in self.engine.faults(self.name, done.attempt_ref)
+        told = {
+            "orderId": done.refund_ref,
+            "amount": done.amount,
+            "resultCode": 7000 if pending else 0,
+            "transId": int(done.provider_ref),
+            "createdTime": int(done.refunded_at * 1000),
+        }
+        return {"resultCode": 0, "attempt_ref": done.attempt_ref, "refundTrans": [told]}
 
     def _result(self, payment: Payment, key: str) -> dict[str, Any]:
         """The fields of the IPN and of the return."""

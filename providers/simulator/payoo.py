@@ -155,16 +155,21 @@ class Payoo(Protocol):
         reference = str(asked.get("OrderId", ""))
         faults = self.engine.faults(self.name, reference)
         payment = self.engine.find(self.name, reference)
+        kind = "query"
         if payment is None or "query_not_found" in faults:
             order: dict[str, Any] = {"ResponseCode": _NOT_FOUND}
         else:
             order = {"ResponseCode": 0, **self._order(payment)}
+            if self.engine.truth.refunds_of(self.name, reference):
+                kind = "refund_query"
+                if "refund_query_pending" not in faults:
+                    order["PaymentStatus"] = _STATUSES["failed"]
             if "query_pending" in faults:
                 order["PaymentStatus"] = 0
             if "query_other_payment" in faults:
                 order["OrderNo"] = "PCOTHER0000000001"
-        key = WRONG_KEY if "query_bad_signature" in faults else ""
-        return self.engine.answer("query", self.name, reference, self._envelope(order, key))
+        key = WRONG_KEY if f"{kind}_bad_signature" in faults else ""
+        return self.engine.answer(kind, self.name, reference, self._envelope(order, key))
 
     def _cancel(self) -> Response:
         asked = self._asked()

@@ -77,6 +77,10 @@ class Protocol:
     page_codes: ClassVar[Mapping[str, str]] = {}
     """Reason → the provider's own code: `signature merchant format expired ended unknown outcome`."""
     retry = RetryRule()
+    takes_again = False
+    """Whether money comes again when the payer pays a second time under the same reference: transfers do."""
+    ref_prefix = ""
+    """What stands before our numbers where the merchant reads them (`bank_reference`)."""
 
     def __init__(self, engine: "Engine") -> None:
         self.engine = engine

@@ -6,16 +6,19 @@ from importlib import import_module
 from providers.simulator.protocol import Protocol
 
 MODULES = (
+    "providers.simulator.bidv",
     "providers.simulator.keypay",
     "providers.simulator.momo",
     "providers.simulator.nganluong",
     "providers.simulator.ninepay",
     "providers.simulator.onepay",
+    "providers.simulator.opencollection",
     "providers.simulator.paymentplatform",
     "providers.simulator.payoo",
     "providers.simulator.payos",
     "providers.simulator.sandbox",
     "providers.simulator.sepay",
+    "providers.simulator.vietinbank",
     "providers.simulator.vietqr",
     "providers.simulator.viettel",
     "providers.simulator.vnpay",

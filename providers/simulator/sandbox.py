@@ -50,6 +50,7 @@ _FIELDS: Mapping[str, Mapping[str, type]] = {
     },
     "query": {"attempt_ref": str},
     "refund": {"attempt_ref": str, "refund_ref": str, "amount": int},
+    "refund_query": {"attempt_ref": str, "refund_ref": str},
     "statement": {"on": str},
 }
 
@@ -64,6 +65,7 @@ class Sandbox(Protocol):
     name = "sandbox"
     title_vi = "Ngân hàng thử nghiệm"
     title_en = "Sandbox bank"
+    takes_again = True
     demo: ClassVar[Mapping[str, str]] = {"merchant": "DEMO", "key": "DEMO-ONLY-SANDBOX-SIGNING-KEY-0001"}
 
     def blueprint(self) -> Blueprint:
@@ -77,6 +79,7 @@ class Sandbox(Protocol):
         routes.post("/payments", endpoint="create")(self._create)
         routes.post("/payments/query", endpoint="query")(self._query)
         routes.post("/refunds", endpoint="refund")(self._refund)
+        routes.post("/refunds/query", endpoint="refund_query")(self._query_refund)
         routes.post("/statements", endpoint="statements")(self._statement)
         routes.get("/pay/<attempt_ref>", endpoint="pay")(self._page)
         return routes
@@ -182,6 +185,20 @@ class Sandbox(Protocol):
         faults = self.engine.faults(self.name, reference)
         key = WRONG_KEY if "refund_bad_signature" in faults else ""
         return self.engine.answer("refund", self.name, reference, self._json(answer, key=key))
+
+    def _query_refund(self) -> Response:
+        asked = self._asked("refund_query")
+        reference = str(asked["attempt_ref"])
+        done = self.engine.find_refund(self.name, reference, str(asked["refund_ref"]))
+        answer = {name: asked[name] for name in ("merchant_id", "attempt_ref", "refund_ref")}
+        faults = self.engine.faults(self.name, reference)
+        made = "pending" if "refund_query_pending" in faults else "done"
+        answer |= {
+            "status": made if done else "not_found",
+            "provider_ref": done.provider_ref if done else None,
+        }
+        key = WRONG_KEY if "refund_query_bad_signature" in faults else ""
+        return self.engine.answer("refund_query", self.name, reference, self._json(answer, key=key))
 
     def _statement(self) -> Response:
         asked = self._asked("statement")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from flask import Blueprint, Response, redirect, request
 
 from providers.simulator.protocol import WRONG_KEY, OutboundCall, Protocol
-from providers.simulator.transfer_notice import RETRY, signed, transfer_call
+from providers.simulator.transfer_notice import BANK_PREFIX, RETRY, signed, transfer_call
 from providers.simulator.truth import Payment
 
 _SIGNED = [
@@ -51,6 +51,8 @@ class Sepay(Protocol):
     }
     outcomes = ("success", "cancel")
     retry = RETRY
+    takes_again = True
+    ref_prefix = BANK_PREFIX
 
     def blueprint(self) -> Blueprint:
         """Routes under /sepay, as SePay has them under its host: with and without the version."""

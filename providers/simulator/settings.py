@@ -13,7 +13,8 @@ class SimulatorSettings:
 
     `retry_interval_s` None means each protocol's own retry rule. Callbacks that are configured once go to
     `<callback_base>/<account code>`; the account is `<protocol>-demo` unless `accounts` names it, and
-    `callback_urls` overrides the whole address. `credentials`: protocol → credential → value.
+    `callback_urls` overrides the whole address. `credentials`: protocol → credential → value. `cuts`: a planted timeout
+    ends with the connection, as when the caller has long given up; with `hang_s` 0 nobody waits for it.
     """
 
     state_path: str = "var/simulator.sqlite"
@@ -25,8 +26,16 @@ class SimulatorSettings:
     retry_interval_s: float | None = None
     callback_timeout_s: float = 15.0
     hang_s: float = 60.0
+    cuts: bool = False
 
     def callback_url(self, protocol: str) -> str:
         """Where a protocol's configured callbacks go."""
         account = self.accounts.get(protocol, f"{protocol}-demo")
         return self.callback_urls.get(protocol, f"{self.callback_base.rstrip('/')}/{account}")
+
+    def collection_url(self, protocol: str, account: str = "") -> str:
+        """Where a collecting bank's calls go: `/collection` stands beside `/callbacks`."""
+        if protocol in self.callback_urls:
+            return self.callback_urls[protocol]
+        account = self.accounts.get(protocol, account or f"{protocol}-demo")
+        return f"{self.callback_base.rstrip('/').rpartition('/')[0]}/collection/{account}"

@@ -1,7 +1,7 @@
 """The lines of a day's statement and the errors planted in them; written out per format elsewhere."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +11,10 @@ from providers.simulator.truth import LOCAL, Payment, Truth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line. `shown` is the amount as text where a fault made it one; `at` is seconds since 1970."""
+    """One line. `shown` is the amount as text where a fault made it one; `at` is seconds since 1970.
+
+    `extra`: what else the protocol remembers of the payment.
+    """
 
     kind: str
     attempt_ref: str
@@ -21,6 +24,7 @@ class Line:
     at: float
     memo: str = ""
     shown: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +42,13 @@ def lines_of_day(truth: Truth, provider: str, on: date) -> list[Line]:
     lines = [
         Line(
             kind="payment",
-            attempt_ref=payment.attempt_ref,
+            attempt_ref=payment.our_ref,
             provider_ref=payment.provider_ref,
             amount=payment.amount,
-            status="suspected" if payment.outcome == "suspected" else "paid",
+            status=_line_status(payment),
             at=payment.paid_at or 0.0,
             memo=payment.memo,
+            extra=payment.extra,
         )
         for payment in truth.settled_on(on, provider)
         if _is_money(payment)
@@ -88,7 +93,13 @@ def check_statement_faults(planted: list[dict[str, Any]]) -> None:
 
 
 def _is_money(payment: Payment) -> bool:
-    return payment.status == "paid" or payment.outcome == "suspected"
+    return payment.status in ("paid", "reversed") or payment.outcome == "suspected"
+
+
+def _line_status(payment: Payment) -> str:
+    if payment.status == "reversed":
+        return "reversed"
+    return "suspected" if payment.outcome == "suspected" else "paid"
 
 
 def _apply(

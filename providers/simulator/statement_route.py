@@ -13,7 +13,9 @@ from flask import Response, request
 from providers.simulator.protocol import Protocol
 
 
-def statement_answer(protocol: Protocol, key: str, *, day_field: str = "date") -> Response:
+def statement_answer(
+    protocol: Protocol, key: str, *, day_field: str = "date", day_form: str = "%Y%m%d"
+) -> Response:
     """Answer the request under way: 401 for a signature that does not hold, 404 for a day without a file."""
     query = request.query_string.decode("ascii", "replace")
     stamp = request.headers.get("x-statement-timestamp", "")
@@ -21,7 +23,7 @@ def statement_answer(protocol: Protocol, key: str, *, day_field: str = "date") -
     if not hmac.compare_digest(mac, request.headers.get("x-statement-signature", "")):
         return Response("signature", status=401)
     try:
-        on = datetime.strptime(request.args.get(day_field, ""), "%Y%m%d").date()
+        on = datetime.strptime(request.args.get(day_field, ""), day_form).date()
     except ValueError:
         return Response("date", status=400)
     document = protocol.engine.statement(protocol.name, on)

@@ -9,6 +9,7 @@ from datetime import datetime
 from providers.simulator.protocol import OutboundCall, RetryRule
 from providers.simulator.truth import LOCAL, Payment, from_timestamp
 
+BANK_PREFIX = "FT26325"
 RETRY = RetryRule(tries_max=8, gaps_s=(60.0, 60.0, 120.0, 180.0, 300.0, 480.0, 780.0))
 
 
@@ -55,4 +56,4 @@ def bank_memo(purpose: str, number: int) -> str:
 
 def bank_reference(number: str) -> str:
     """The bank's own number of a transfer, as its statement shows it too."""
-    return f"FT26325{number}"
+    return f"{BANK_PREFIX}{number}"

@@ -48,11 +48,12 @@ CREATE TABLE IF NOT EXISTS number (id INTEGER PRIMARY KEY AUTOINCREMENT);
 """
 _ADDED = {"payment": "extra", "callback": "headers"}  # columns that a file of an earlier version lacks
 _FIRST_NUMBER = 14_000_000
+_AGAIN = "+"  # behind the reference of a payment that was made twice: rows are unique by reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One attempt as the provider knows it. `status`: opened, paid, failed; times are Unix seconds.
+    """One attempt as the provider knows it. `status`: opened, paid, failed, reversed; times are Unix seconds.
 
     `attempt_ref` is the merchant's reference as the wire has it, `created_raw` the stamp of the request, `extra`
     what else the protocol must remember (JSON).
@@ -73,6 +74,11 @@ class Payment:
     memo: str
     locale: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def our_ref(self) -> str:
+        """The merchant's reference; of money taken at a counter, which the bank's own reference tells apart, the bill."""
+        return str(self.extra.get("bill_id") or self.attempt_ref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +198,11 @@ class Truth:
             )
             return done.rowcount == 1
 
+    def pay_again(self, payment: Payment, provider_ref: str) -> Payment:
+        """Remember a second payment under the reference of one that is paid; it bears that reference too."""
+        again = replace(payment, attempt_ref=payment.attempt_ref + _AGAIN, provider_ref=provider_ref)
+        return self.open_payment(again)
+
     def change_amount(self, payment: Payment, amount: int) -> None:
         """Let the citizen have paid another amount than the merchant asked for."""
         with self._write() as connection:
@@ -199,6 +210,17 @@ class Truth:
                 "UPDATE payment SET amount = ? WHERE provider = ? AND attempt_ref = ?",
                 (amount, payment.provider, payment.attempt_ref),
             )
+
+    def reverse(self, payment: Payment, reversal_ref: str) -> bool:
+        """Give a paid amount back to the citizen, once; False when it was given back before."""
+        extra = json.dumps({**payment.extra, "reversal_ref": reversal_ref})
+        with self._write() as connection:
+            done = connection.execute(
+                "UPDATE payment SET status = 'reversed', extra = ?"
+                " WHERE provider = ? AND attempt_ref = ? AND status = 'paid'",
+                (extra, payment.provider, payment.attempt_ref),
+            )
+            return done.rowcount == 1
 
     def opened(self, provider: str) -> list[Payment]:
         """Attempts of a provider that are not ended."""
@@ -214,6 +236,17 @@ class Truth:
             (start, end, provider, provider),
         )
         return [_payment(row) for row in rows]
+
+    def everything(self) -> tuple[list[Payment], list[Refunded]]:
+        """Every attempt that was opened and every refund, oldest first."""
+        payments = self._rows("SELECT * FROM payment ORDER BY paid_at, provider, attempt_ref")
+        refunds = self._rows("SELECT * FROM refund ORDER BY refunded_at, provider, refund_ref")
+        return [_payment(row) for row in payments], [Refunded(**dict(row)) for row in refunds]
+
+    def callback_states(self) -> dict[str, int]:
+        """How many callbacks are in each state."""
+        rows = self._rows("SELECT state, count(*) AS number FROM callback GROUP BY state ORDER BY state")
+        return {row["state"]: row["number"] for row in rows}
 
     def add_refund(self, refund: Refunded) -> bool:
         """Book a refund if the money is there and the reference is new."""
@@ -239,6 +272,13 @@ class Truth:
         """A refund by the merchant's reference."""
         rows = self._rows(
             "SELECT * FROM refund WHERE provider = ? AND refund_ref = ?", (provider, refund_ref)
+        )
+        return Refunded(**dict(rows[0])) if rows else None
+
+    def refund_by_number(self, provider: str, provider_ref: str) -> Refunded | None:
+        """A refund by the provider's own number."""
+        rows = self._rows(
+            "SELECT * FROM refund WHERE provider = ? AND provider_ref = ?", (provider, provider_ref)
         )
         return Refunded(**dict(rows[0])) if rows else None
 
@@ -388,7 +428,11 @@ class Truth:
 
 
 def _payment(row: sqlite3.Row) -> Payment:
-    return Payment(**{**dict(row), "extra": json.loads(row["extra"])})
+    values = dict(row) | {
+        "extra": json.loads(row["extra"]),
+        "attempt_ref": row["attempt_ref"].removesuffix(_AGAIN),
+    }
+    return Payment(**values)
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

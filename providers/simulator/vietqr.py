@@ -7,12 +7,19 @@ from datetime import date, datetime
 from typing import ClassVar
 
 import xlsxwriter
-from flask import Blueprint, Response
+from flask import Blueprint, Response, render_template, request
 
 from providers.simulator.protocol import WRONG_KEY, XLSX, Document, OutboundCall, Protocol
 from providers.simulator.statement_lines import Line, StatementDay
 from providers.simulator.statement_route import statement_answer
-from providers.simulator.transfer_notice import RETRY, bank_memo, bank_reference, signed, transfer_call
+from providers.simulator.transfer_notice import (
+    BANK_PREFIX,
+    RETRY,
+    bank_memo,
+    bank_reference,
+    signed,
+    transfer_call,
+)
 from providers.simulator.truth import LOCAL, Payment, from_timestamp
 
 _YEAR_S = 365 * 86_400.0
@@ -33,6 +40,8 @@ class VietQr(Protocol):
     }
     outcomes = ("success",)
     retry = RETRY
+    takes_again = True
+    ref_prefix = BANK_PREFIX
 
     def blueprint(self) -> Blueprint:
         """Routes under /vietqr."""
@@ -42,7 +51,27 @@ class VietQr(Protocol):
         def statements() -> Response:
             return statement_answer(self, self.own("key"))
 
+        routes.get("/transfer", endpoint="transfer")(self._bank_app)
+        routes.post("/transfer", endpoint="make_transfer")(self._bank_app)
         return routes
+
+    def _bank_app(self) -> str:
+        """A payer's banking app: a transfer typed by hand, for want of a telephone that scans the QR."""
+        form = request.form
+        paid = None
+        if request.method == "POST":
+            amount, memo = re.sub(r"[ .,₫đ]", "", form.get("amount", "")), form.get("memo", "").strip()
+            words = re.findall(r"[0-9A-Za-z]+", memo)
+            if form.get("account") == self.own("account") and amount.isdigit() and int(amount) > 0 and words:
+                payment = self._transfer(words[0].upper(), int(amount), memo)
+                paid = self.engine.pay(payment, "success")
+        return render_template(
+            "transfer.html",
+            account=form.get("account", self.own("account")),
+            paid=paid,
+            refused=request.method == "POST" and paid is None,
+            locale="vi",
+        )
 
     def open(self, text: str) -> Payment:
         """Read a QR as the payer's bank does: checksum, bank, account, amount, purpose."""
@@ -56,12 +85,15 @@ class VietQr(Protocol):
         reference = _REFERENCE.match(purpose)
         if reference is None or not fields.get("54", "").isdigit():
             raise self.refuse("format")
+        return self._transfer(reference.group(), int(fields["54"]), purpose)
+
+    def _transfer(self, reference: str, amount: int, memo: str) -> Payment:
         return self.engine.open(
             Payment(
                 provider=self.name,
-                attempt_ref=reference.group(),
+                attempt_ref=reference,
                 merchant=self.own("account"),
-                amount=int(fields["54"]),
+                amount=amount,
                 status="opened",
                 outcome="",
                 provider_ref="",
@@ -70,7 +102,7 @@ class VietQr(Protocol):
                 paid_at=None,
                 return_url="",
                 callback_url=self.callback_url(),
-                memo=purpose,
+                memo=memo,
                 locale="vi",
             )
         )

@@ -8,7 +8,7 @@ from flask import Response
 
 from providers.simulator.engine import Engine
 from providers.simulator.faults import Faults
-from providers.simulator.truth import Payment, Refunded, from_timestamp, local_date
+from providers.simulator.truth import Payment, from_timestamp, local_date
 from providers.simulator.vnpay_wire import (
     OUTCOMES,
     PROVIDER,
@@ -47,6 +47,9 @@ class VnpayApi:
         command = fields.get("vnp_Command", "")
         if command not in ("querydr", "refund"):
             return _json({"vnp_ResponseCode": "03", "vnp_Message": _MESSAGES["03"]})
+        paid = self._engine.find(PROVIDER, fields.get("vnp_TxnRef", ""))
+        if command == "refund" and paid is not None:
+            self._engine.lose_refund(paid)
         names = QUERY_REQUEST if command == "querydr" else REFUND_REQUEST
         code = self._refusal(fields, names)
         reference = fields.get("vnp_TxnRef", "")
@@ -113,15 +116,8 @@ class VnpayApi:
         kind = fields["vnp_TransactionType"]
         if hundredfold <= 0 or hundredfold % 100 or kind != ("02" if whole else "03"):
             return {"vnp_ResponseCode": "03"}
-        refund = Refunded(
-            provider=PROVIDER,
-            refund_ref=fields["vnp_RequestId"],
-            attempt_ref=payment.attempt_ref,
-            amount=amount,
-            provider_ref=self._truth.next_number(),
-            refunded_at=self._engine.now_s(),
-        )
-        if not self._truth.add_refund(refund):
+        refund = self._engine.refund(payment, fields["vnp_RequestId"], amount)
+        if refund is None:
             return {"vnp_ResponseCode": "94"}
         return {
             "vnp_ResponseCode": "00",

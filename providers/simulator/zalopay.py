@@ -172,7 +172,7 @@ class ZaloPay(Protocol):
         refusal = self._refusal(fields, _SIGNED[kind])
         result = refusal or work(fields)
         reference = result.pop("attempt_ref", "") or str(fields.get("app_trans_id", "")).partition("_")[2]
-        played = "refund" if kind == "query_refund" else kind
+        played = "refund_query" if kind == "query_refund" else kind
         return self.engine.answer(played, self.name, reference, _json(result))
 
     def _refusal(self, fields: Mapping[str, Any], names: str) -> dict[str, Any]:
@@ -249,6 +249,7 @@ class ZaloPay(Protocol):
         payment = self.engine.truth.payment_by_number(self.name, str(fields["zp_trans_id"]))
         if payment is None or payment.status != "paid":
             return _failed(-101, "order not found")
+        self.engine.lose_refund(payment)
         refund_ref = str(fields.get("m_refund_id", ""))
         today = f"{local_date(self.engine.clock.now()):%y%m%d}_{self.own('app_id')}_"
         if not refund_ref.startswith(today):
@@ -269,7 +270,9 @@ class ZaloPay(Protocol):
         refund = self.engine.truth.refund(self.name, str(fields["m_refund_id"]))
         if refund is None:
             return _failed(-21, "refund not found")
-        return {**_ok(), "attempt_ref": refund.attempt_ref}
+        pending = "refund_query_pending" in self.engine.faults(self.name, refund.attempt_ref)
+        told = _processing() if pending else _ok()
+        return {**told, "refund_id": int(refund.provider_ref), "attempt_ref": refund.attempt_ref}
 
     def _cells(self, line: Line) -> dict[str, str | int]:
         at = from_timestamp(line.at).astimezone(LOCAL)

@@ -102,8 +102,8 @@ class VietQrProvider(Provider):
             paid_at=notice.at,
             paid_at_raw=notice.at_raw or None,
             detail_code="in" if notice.is_incoming else "out",
-            channel="QR",
-            instrument="ACCOUNT",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
         return VerifiedCallback(evidence=evidence, dedupe_key=notice.id, key_id=key_id)
 

@@ -23,6 +23,7 @@ AMOUNT_WIDTH = 7
 AMOUNT_CEILING = 36**AMOUNT_WIDTH - 1
 
 _DIGITS36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_OURS = re.compile(r"PC[0-9A-Z]{11}[0-9]{2}")
 _BILL_CODE = re.compile(r"([A-Za-z0-9]{1,13})([0-9A-Z]{7})")
 _STATUS_LIST = re.compile(r"(?:-?[0-9]{1,3}(?:,-?[0-9]{1,3})*)?")
 
@@ -132,6 +133,21 @@ def billed_amount(code: str, order_id: str) -> Money | None:
         return None
     amount = int(match.group(2), 36)
     return Money(amount) if amount else None
+
+
+def shifts_borders(fields: Mapping[str, str]) -> bool:
+    """Whether a result could be another one whose digits moved from field to field, for none stands between the values.
+
+    Our reference has one length. Another amount than the bill's is told apart from digits that moved by looking for
+    the bill's amount in the status, the amount and Viettel's number written together.
+    """
+    if not _OURS.fullmatch(fields["order_id"]):
+        return True
+    billed = billed_amount(fields["billcode"], fields["order_id"])
+    told = fields.get("trans_amount", "")
+    if billed is None or told == str(billed.amount):
+        return billed is None
+    return str(billed.amount) in fields["payment_status"] + told + fields.get("vt_transaction_id", "")
 
 
 def refusal_statuses(option: str) -> frozenset[str] | None:

@@ -245,6 +245,8 @@ class ViettelProvider(Provider):
         """Viettel tells a result."""
         error_code = _field(fields, "error_code", _ERROR)
         status = _field(fields, "payment_status", _STATUS)
+        if mapping.shifts_borders(fields):
+            raise CallbackMalformed("digits of the result may have moved between its fields", reason="border")
         try:
             amount = Money(parse_amount(fields.get("trans_amount", "")))
         except InvalidAmount as error:
@@ -317,7 +319,8 @@ def _evidence(
         amount=amount,
         merchant_account=str(fields.get("merchant_code", "")) or None,
         detail_code=detail_code[:40],
-        channel="WALLET",
+        channel=ViettelProvider.manifest.channel,
+        instrument=ViettelProvider.manifest.instrument,
     )
 
 

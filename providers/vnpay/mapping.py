@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
+from payclear.contract.channels import Channel, Instrument
 from payclear.contract.errors import CallbackMalformed
 from payclear.contract.outcomes import CallbackVerdict, Outcome
 from payclear.kernel.clock import VIETNAM
@@ -171,8 +172,9 @@ ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, tuple[str, str]] = MappingProxyType(
     }
 )
 
-# vnp_CardType and vnp_BankCode → channel and instrument in the words of the domain.
-_INSTRUMENTS = {"ATM": "CARD", "VISA": "CARD", "MASTERCARD": "CARD", "JCB": "CARD", "QRCODE": "ACCOUNT"}
+_INSTRUMENTS = {"QRCODE": Instrument.ACCOUNT} | dict.fromkeys(
+    ("ATM", "VISA", "MASTERCARD", "JCB"), Instrument.CARD
+)
 
 
 def payment_outcome(response_code: str, transaction_status: str) -> Outcome:
@@ -201,12 +203,12 @@ def detail_code(response_code: str, transaction_status: str) -> str:
     return response_code if plain else f"{response_code}/{transaction_status}"
 
 
-def channel_and_instrument(bank_code: str, card_type: str) -> tuple[str | None, str | None]:
-    """How the citizen paid, in the domain's words; nothing when VNPAY says neither."""
+def channel_and_instrument(bank_code: str, card_type: str) -> tuple[Channel, Instrument]:
+    """How the citizen paid by vnp_BankCode and vnp_CardType; no more than the gateway's word when VNPAY says neither."""
     if not bank_code and not card_type:
-        return None, None
+        return Channel.GATEWAY, Instrument.UNSTATED
     by_qr = card_type == "QRCODE" or bank_code == "VNPAYQR"
-    return ("QR" if by_qr else "EBANKING"), _INSTRUMENTS.get(card_type)
+    return Channel.QR if by_qr else Channel.EBANKING, _INSTRUMENTS.get(card_type, Instrument.UNSTATED)
 
 
 def form_encode(text: str) -> str:

@@ -18,6 +18,7 @@ from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
     ParsedStatement,
+    RefundQuery,
     RefundRequest,
     RefundResult,
     ReturnHint,
@@ -136,7 +137,8 @@ class ZaloPayProvider(Provider):
             paid_at=mapping.read_time(paid_at_raw),
             paid_at_raw=paid_at_raw[:40] or None,
             detail_code=got.detail,
-            channel="WALLET",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
 
     def verify_callback(self, account: Account, request: InboundRequest) -> VerifiedCallback:
@@ -177,7 +179,8 @@ class ZaloPayProvider(Provider):
             paid_at=mapping.read_time(fields["server_time"]),
             paid_at_raw=fields["server_time"][:40] or None,
             detail_code="1",
-            channel="WALLET",
+            channel=self.manifest.channel,
+            instrument=self.manifest.instrument,
         )
         return VerifiedCallback(
             evidence=evidence,
@@ -227,14 +230,29 @@ class ZaloPayProvider(Provider):
             "description": f"Hoan tien {request.attempt_ref}",
         }
         got = self._client.call(account, "refund", fields)
-        provider_ref = _transaction(got.fields["refund_id"])
         if got.code == 2 and got.sub_code == mapping.REFUND_KNOWN:
-            asked = {"app_id": app_id, "m_refund_id": reference, "timestamp": stamp}
-            got = self._client.call(account, "query_refund", asked)
+            return self._refund_state(account, reference, stamp)
         return RefundResult(
             outcome=mapping.refund_outcome(got.code, got.sub_code),
-            provider_ref=provider_ref,
+            provider_ref=_transaction(got.fields["refund_id"]),
             detail_code=got.detail,
+        )
+
+    def query_refund(self, account: Account, query: RefundQuery) -> RefundResult:
+        """Ask by the reference the refund was first sent with, its day included."""
+        refund_ref = _checked("refund_ref", query.refund.refund_ref, _REFERENCE)
+        reference = mapping.m_refund_id(account.option("app_id"), refund_ref, query.refund.asked_at)
+        return self._refund_state(account, reference, mapping.milliseconds(query.asked_at))
+
+    def _refund_state(self, account: Account, reference: str, stamp: str) -> RefundResult:
+        asked = {"app_id": account.option("app_id"), "m_refund_id": reference, "timestamp": stamp}
+        got = self._client.call(account, "query_refund", asked)
+        outcome = mapping.refund_outcome(got.code, got.sub_code)
+        not_found = mapping.read_code(str(account.options.get("refund_not_found_code", "")))
+        if got.code == 2 and not_found is not None and got.sub_code == not_found:
+            outcome = Outcome.NOT_SENT
+        return RefundResult(
+            outcome=outcome, provider_ref=_transaction(got.fields["refund_id"]), detail_code=got.detail
         )
 
     def fetch_statement(self, account: Account, business_on: date) -> StatementFile:

@@ -39,15 +39,16 @@ WHERE r.step = 'done'
        OR r.matched_sum + r.differing_sum + r.excluded_sum <> r.lines_sum)
 UNION ALL
 SELECT r.provider_account, 'run ' || m.run_id || ' pass ' || m.pass_no, 'matched and not settled to the đồng'
-FROM reconciliation_match m
+FROM (SELECT *, CASE WHEN refund_id IS NULL THEN 'payment' ELSE 'refund' END AS kind FROM reconciliation_match) m
 JOIN reconciliation_run r ON r.id = m.run_id AND r.step = 'done'
-LEFT JOIN reconciliation_settlement s ON s.run_id = m.run_id AND s.pass_no = m.pass_no
-GROUP BY r.provider_account, m.run_id, m.pass_no, s.amount
+LEFT JOIN reconciliation_settlement s ON s.run_id = m.run_id AND s.pass_no = m.pass_no AND s.kind = m.kind
+GROUP BY r.provider_account, m.run_id, m.pass_no, m.kind, s.amount
 HAVING s.amount IS NULL OR sum(m.amount) <> s.amount
 """
 
 # What each provider owes us by the ledger, against what is open by name: payments that no statement has
-# settled, further payments of an attempt in suspense, and money of unknown owners in suspense.
+# settled less refunds that none has, further payments of an attempt in suspense, money of unknown bills and of unknown
+# owners in suspense.
 RECEIVABLE_IS_OPEN_ITEMS = f"""
 WITH balance AS (
     SELECT provider_account, currency, sum(CASE side WHEN 'D' THEN amount ELSE -amount END) AS amount
@@ -59,13 +60,27 @@ WITH balance AS (
     WHERE a.state IN ('succeeded', 'surplus')
       AND NOT EXISTS (SELECT 1 FROM reconciliation_match m
                       JOIN reconciliation_settlement s ON s.run_id = m.run_id AND s.pass_no = m.pass_no
+                          AND s.kind = 'payment'
                       WHERE m.attempt_id = a.id)
+    UNION ALL
+    SELECT f.provider_account, f.currency, -f.amount
+    FROM refund f
+    WHERE f.state = 'done'
+      AND NOT EXISTS (SELECT 1 FROM reconciliation_match m
+                      JOIN reconciliation_settlement s ON s.run_id = m.run_id AND s.pass_no = m.pass_no
+                          AND s.kind = 'refund'
+                      WHERE m.refund_id = f.id)
     UNION ALL
     SELECT a.provider_account, p.currency, p.amount
     FROM payment_attempt a
     JOIN journal_entry e ON e.order_id = a.order_id AND e.attempt_id = a.id AND e.template = 'payment_suspended'
         AND e.natural_key <> 'money-in:' || a.provider_account || ':' || coalesce(a.provider_ref, a.attempt_ref)
     JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable'
+    UNION ALL
+    SELECT e.provider_account, p.currency, p.amount
+    FROM journal_entry e
+    JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable'
+    WHERE e.template = 'payment_suspended' AND e.attempt_id IS NULL
     UNION ALL
     SELECT d.provider_account, p.currency, p.amount
     FROM discrepancy d
@@ -89,6 +104,12 @@ WHERE a.state IN ('succeeded', 'surplus')
               WHERE r.provider_account = a.provider_account AND r.step = 'done'
                 AND r.business_on > (a.paid_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date + 1
                 AND r.as_of > a.decided_at)
+"""
+
+TAKEN_BACK_IS_NOT_SETTLED = """
+SELECT a.provider_account, a.attempt_ref AS item, 'settled by a statement, and ' || a.state AS fault
+FROM reconciliation_match m JOIN payment_attempt a ON a.id = m.attempt_id
+WHERE a.state NOT IN ('succeeded', 'surplus')
 """
 
 # Each pass clears what the door has booked since. A run that began after both entries and is done has had its passes.
@@ -130,5 +151,10 @@ CHECKS = (
         id="INV-23",
         title="What a provider owes by the ledger is the sum of the open items; an old item is listed",
         sql=RECEIVABLE_IS_OPEN_ITEMS,
+    ),
+    Check(
+        id="INV-23b",
+        title="What a statement settled still holds its money: no bank took it back afterwards",
+        sql=TAKEN_BACK_IS_NOT_SETTLED,
     ),
 )

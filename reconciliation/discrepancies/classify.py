@@ -13,7 +13,9 @@ from reconciliation.matching.domain import (
     Difference,
     Matching,
     OurItem,
+    OurRefund,
     Problem,
+    RefundMatching,
     Standing,
     TheirLine,
 )
@@ -32,6 +34,7 @@ class Circumstances:
     is_complete: bool
     calendar: BusinessCalendar
     digests: tuple[str, ...]
+    lists_refunds: bool = True  # the provider's statement shows refunds at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,12 @@ class Finding:
     first_on: date
     line: TheirLine | None = None
     item: OurItem | None = None
+    about: str = ""  # the attempt's reference, where neither line nor item is at hand
     ours: int | None = None
     theirs: int | None = None
 
 
-def classify(matching: Matching, day: Circumstances) -> Iterator[Finding]:
+def classify(matching: Matching, refunds: RefundMatching, day: Circumstances) -> Iterator[Finding]:
     """Every finding of a matching, in a stable order."""
     for difference in matching.differences:
         yield difference_finding(difference, day)
@@ -60,13 +64,47 @@ def classify(matching: Matching, day: Circumstances) -> Iterator[Finding]:
         (matching.repeats, Code.B09_DUPLICATE_LINE),
         (matching.second_payments, Code.B10_DUPLICATE_PAYMENT),
         (matching.ambiguous, Code.B12_AMBIGUOUS),
-        (matching.refunds, Code.B13_REFUND_ORPHAN),
     ):
         for claim in claims:
             yield line_finding(claim, code, day)
+    yield from _of_refunds(matching, refunds, day)
     for item in matching.ours_only:
         if item.day is not None and item.day <= day.business_on:
             yield _ours_only(item, item.day, day)
+
+
+def _of_refunds(matching: Matching, refunds: RefundMatching, day: Circumstances) -> Iterator[Finding]:
+    items = {claim.line.place: claim.item for claim in matching.refunds}
+    # What the door would not take from a line leaves the line without a refund.
+    contested = tuple(pair.line for pair in refunds.deciding)
+    for lines, code in (
+        (refunds.repeats, Code.B09_DUPLICATE_LINE),
+        (refunds.orphans + contested, Code.B13_REFUND_ORPHAN),
+    ):
+        for line in lines:
+            yield line_finding(Claim(line, items.get(line.place)), code, day)
+    for refund in refunds.ours_only if day.lists_refunds else ():
+        if refund.day is not None and refund.day <= day.business_on:
+            yield _refund_missing(refund, refund.day, day)
+
+
+def refund_key(refund: OurRefund) -> str:
+    """What a discrepancy about a refund of ours is about."""
+    return f"refund:{refund.refund_ref}"
+
+
+def _refund_missing(refund: OurRefund, given_on: date, day: Circumstances) -> Finding:
+    """A refund given back without a line: within grace, or while the file is not whole, it waits."""
+    age = day.calendar.business_days_between(given_on, day.business_on)
+    waits = not day.is_complete or age <= day.grace_business_days
+    return Finding(
+        code=Code.B14_REFUND_MISSING,
+        state=DiscrepancyState.PENDING if waits else DiscrepancyState.OPEN,
+        key=refund_key(refund),
+        first_on=given_on,
+        about=refund.attempt_ref,
+        ours=refund.amount,
+    )
 
 
 def line_finding(claim: Claim, code: Code, day: Circumstances) -> Finding:

@@ -27,6 +27,7 @@ class Code(StrEnum):
     B10_DUPLICATE_PAYMENT = "B10"
     B12_AMBIGUOUS = "B12"
     B13_REFUND_ORPHAN = "B13"
+    B14_REFUND_MISSING = "B14"
 
 
 class Owner(StrEnum):
@@ -75,6 +76,7 @@ CODE_FACTS: Mapping[Code, CodeFacts] = MappingProxyType(
         Code.B10_DUPLICATE_PAYMENT: CodeFacts(2, Owner.OPERATIONS),
         Code.B12_AMBIGUOUS: CodeFacts(3, Owner.OPERATIONS),
         Code.B13_REFUND_ORPHAN: CodeFacts(1, Owner.OPERATIONS),
+        Code.B14_REFUND_MISSING: CodeFacts(2, Owner.PROVIDER),
     }
 )
 

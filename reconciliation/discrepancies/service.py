@@ -162,7 +162,7 @@ class Register:
             "last_on": last_on,
             "age": self._calendar.business_days_between(finding.first_on, last_on),
             "attempt_id": item.attempt_id if item else None,
-            "attempt_ref": item.attempt_ref if item else (line.attempt_ref if line else ""),
+            "attempt_ref": item.attempt_ref if item else line.attempt_ref if line else finding.about,
             "provider_ref": line.provider_ref if line else (item.provider_ref if item else ""),
             "statement_id": statement_id,
             "line_no": line_no,

@@ -83,7 +83,7 @@ class StatementLineExclusion(Base):
         ForeignKeyConstraint(
             ["statement_id", "line_no"], ["statement_line.statement_id", "statement_line.line_no"]
         ),
-        CheckConstraint("rule IN ('repeated_in_version', 'no_money_moved')", name="rule_known"),
+        CheckConstraint("rule IN ('repeated_in_version', 'no_money_moved', 'taken_back')", name="rule_known"),
     )
 
     statement_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -10,17 +10,36 @@ from uuid import UUID
 
 from payclear.contract.outcomes import Outcome
 
-RULES = "2026-11-1"  # the version of the rule set; printed on every report
+RULES = "2026-11-2"  # the version of the rule set; printed on every report
 
 NO_MONEY = (Outcome.REJECTED, Outcome.NOT_SENT)  # a line of this outcome says that nothing was paid
 
 
 class Standing(StrEnum):
-    """How an attempt stands in our books: money taken, outcome still open, or ended without money."""
+    """How an attempt stands in our books.
+
+    `captured`: money taken; `live`: outcome still open; `ended`: without money; `reversed`: the bank took its payment back.
+    """
 
     CAPTURED = "captured"
     LIVE = "live"
     ENDED = "ended"
+    REVERSED = "reversed"
+
+
+class RefundStanding(StrEnum):
+    """How a refund stands in our books: given back, not decided, or refused."""
+
+    GIVEN = "given"
+    OPEN = "open"
+    REFUSED = "refused"
+
+
+class SettlementKind(StrEnum):
+    """What an entry settles: payments, or refunds."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
 
 
 class Stage(StrEnum):
@@ -28,6 +47,7 @@ class Stage(StrEnum):
 
     PROVIDER_REF = "provider_ref"
     ATTEMPT_REF = "attempt_ref"
+    REFUND_REF = "refund_ref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,21 @@ class TheirLine:
     def place(self) -> tuple[int, int]:
         """Where it stands: the order in which lines are taken."""
         return (self.statement_no, self.line_no)
+
+
+@dataclass(frozen=True, slots=True)
+class OurRefund:
+    """One refund of ours; `day` is the provider's business day on which it was decided. `is_consumed`: a line has it."""
+
+    refund_id: UUID
+    refund_ref: str
+    attempt_ref: str
+    provider_ref: str
+    amount: int
+    currency: str
+    standing: RefundStanding
+    day: date | None
+    is_consumed: bool = False
 
 
 class Problem(StrEnum):
@@ -116,4 +151,26 @@ class Matching:
     unknown: tuple[Claim, ...]  # no such attempt
     refunds: tuple[Claim, ...]
     without_money: tuple[Claim, ...]  # both sides say that no money moved
+    taken_back: tuple[Claim, ...]  # a payment and its reversal by the bank, both listed
     ours_only: tuple[OurItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPair:
+    """A line and a refund that belong together and tie in amount and currency."""
+
+    line: TheirLine
+    refund: OurRefund
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class RefundMatching:
+    """Where every refund line is, and the refunds given back that no line shows."""
+
+    pairs: tuple[RefundPair, ...]
+    deciding: tuple[RefundPair, ...]  # the line says what became of a refund that our books do not hold so
+    repeats: tuple[TheirLine, ...]
+    orphans: tuple[TheirLine, ...]
+    without_money: tuple[TheirLine, ...]
+    ours_only: tuple[OurRefund, ...]

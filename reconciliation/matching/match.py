@@ -40,6 +40,8 @@ class _Desk:
         self.unknown: list[Claim] = []
         self.refunds: list[Claim] = []
         self.without_money: list[Claim] = []
+        self.reversed: list[Claim] = []
+        self.taken_back: list[Claim] = []
         for item in sorted(items, key=lambda each: each.attempt_ref):
             self.by_attempt_ref[item.attempt_ref] = item
             if (
@@ -75,6 +77,7 @@ def match(lines: Iterable[TheirLine], items: Iterable[OurItem]) -> Matching:
         _claim(desk, line)
     for claimed in desk.claims.values():
         _settle(desk, claimed)
+    _explain_reversals(desk)
     taken = {pair.item.attempt_id for pair in desk.pairs} | {
         each.item.attempt_id for each in desk.differences
     }
@@ -92,6 +95,7 @@ def match(lines: Iterable[TheirLine], items: Iterable[OurItem]) -> Matching:
         unknown=_in_place(desk.unknown),
         refunds=_in_place(desk.refunds),
         without_money=_in_place(desk.without_money),
+        taken_back=_in_place(desk.taken_back),
         ours_only=tuple(ours_only),
     )
 
@@ -105,7 +109,7 @@ def _without_repeats(desk: _Desk, lines: Iterable[TheirLine]) -> Iterable[TheirL
     seen: set[object] = set()
     for line in sorted(lines, key=lambda each: each.place):
         if line.kind != "payment":
-            desk.refunds.append(Claim(line, desk.by_attempt_ref.get(line.attempt_ref)))
+            desk.refunds.append(Claim(line, desk.find(line)[0]))
             continue
         key: object = line.provider_ref
         if not is_reference(line.provider_ref):
@@ -176,12 +180,32 @@ def _item_of(desk: _Desk, claimed: _Claimed) -> OurItem:
 
 
 def _contradicts(item: OurItem, line: TheirLine) -> bool:
-    return (
-        item.standing is Standing.CAPTURED
-        and is_reference(item.provider_ref)
-        and is_reference(line.provider_ref)
-        and item.provider_ref != line.provider_ref
-    )
+    return item.standing is Standing.CAPTURED and _is_another(item, line)
+
+
+def _is_another(item: OurItem, line: TheirLine) -> bool:
+    both_known = is_reference(item.provider_ref) and is_reference(line.provider_ref)
+    return both_known and item.provider_ref != line.provider_ref
+
+
+def _explain_reversals(desk: _Desk) -> None:
+    """A payment that the bank took back is explained by both its lines, or by none; by one alone it is a difference."""
+    for claim in _in_place(desk.reversed):
+        line, item = claim.line, claim.item
+        assert item is not None, "a reversed payment was found by its item"
+        back = next((each for each in _in_place(desk.refunds) if _takes_back(each, claim)), None)
+        if back is not None:
+            desk.refunds.remove(back)
+            desk.taken_back += [claim, back]
+        else:
+            differs = (line.amount, line.currency) != (item.amount, item.currency)
+            problem = Problem.AMOUNT if differs else Problem.STATUS
+            desk.differences.append(Difference(line, item, problem))
+
+
+def _takes_back(back: Claim, paid: Claim) -> bool:
+    same = back.item is paid.item and back.line.outcome is Outcome.CONFIRMED
+    return same and (back.line.amount, back.line.currency) == (paid.line.amount, paid.line.currency)
 
 
 def _put_second(desk: _Desk, line: TheirLine, item: OurItem, *, has_money: bool) -> None:
@@ -196,8 +220,13 @@ def _put_second(desk: _Desk, line: TheirLine, item: OurItem, *, has_money: bool)
 
 def _check(desk: _Desk, line: TheirLine, item: OurItem, stage: Stage) -> None:
     """Identity is decided; now currency, amount and status must be equal, without tolerance."""
-    if line.outcome in NO_MONEY and item.standing is Standing.ENDED:
+    if line.outcome in NO_MONEY and item.standing in (Standing.ENDED, Standing.REVERSED):
         desk.without_money.append(Claim(line, item))
+    elif line.outcome is Outcome.CONFIRMED and item.standing is Standing.REVERSED:
+        tray = (
+            desk.second_payments if stage is Stage.ATTEMPT_REF and _is_another(item, line) else desk.reversed
+        )
+        tray.append(Claim(line, item))
     elif line.outcome is not Outcome.CONFIRMED:
         desk.differences.append(Difference(line, item, Problem.STATUS))
     elif line.currency != item.currency:

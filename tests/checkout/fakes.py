@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from payclear.contract.channels import Channel
 from payclear.contract.errors import OutcomeUnknown
 from payclear.contract.evidence import Evidence
 from payclear.contract.manifest import Capability, Manifest
@@ -19,9 +20,15 @@ from payclear.contract.provider import Provider
 from payclear.contract.registry import ProviderLine, ProviderRegistry
 from payclear.kernel.phase import require_no_transaction
 from payclear.runtime import Runtime, install
+from providers.vietqr.tlv import TransferQr, build
 
 PAY_ADDRESS = "https://bank.example/pay/1"
 SENT = CheckoutResult(outcome=Outcome.PENDING, redirect_url=PAY_ADDRESS)
+
+
+def qr_text(amount: int, memo: str = "PC000000000XX01") -> str:
+    """A VietQR to an account of a test."""
+    return build(TransferQr(bank_bin="970436", account_number="0011001932418", amount=amount, purpose=memo))
 
 
 class ToldProvider(Provider):
@@ -55,7 +62,11 @@ class ToldProvider(Provider):
         )
 
     def without_pages(self) -> "ToldProvider":
-        self.manifest = replace(self.manifest, capabilities=frozenset())
+        return self.able()
+
+    def able(self, *capabilities: Capability, channel: Channel = Channel.GATEWAY) -> "ToldProvider":
+        """The same provider that can do these things only."""
+        self.manifest = replace(self.manifest, capabilities=frozenset(capabilities), channel=channel)
         return self
 
     def merchant_account(self, account: Account) -> str:

@@ -9,10 +9,12 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from payclear.app import create_app
+from payclear.contract.channels import Channel
+from payclear.contract.manifest import Capability
 from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import Outcome
 from payclear.runtime import Runtime
-from tests.checkout.fakes import ToldProvider
+from tests.checkout.fakes import ToldProvider, qr_text
 from tests.scenes import Scene
 
 pytestmark = pytest.mark.browser
@@ -117,3 +119,27 @@ def test_receipt_and_console_login_fit_a_small_phone_without_complaint(
         phone.goto(site + address)
         assert fits(phone), address
     assert complaints == []
+
+
+def test_qr_page_fits_a_small_phone_and_its_picture_can_be_saved(
+    phone: Page, site: str, pay_scene: Scene, told: ToldProvider, complaints: list[str]
+) -> None:
+    told.able(Capability.QR, channel=Channel.QR)
+    told.answer = CheckoutResult(outcome=Outcome.PENDING, qr_text=qr_text(600_000))
+    order = pay_scene.order(amount=600_000)
+    phone.goto(f"{site}/pay/{order.pay_token}")
+    phone.check("#offer-1")
+    phone.get_by_test_id("pay").click()
+    assert phone.get_by_test_id("pay-page").get_attribute("data-kind") == "scan"
+    assert fits(phone)
+    with phone.expect_download() as download:
+        phone.click("a[download]")
+    assert download.value.suggested_filename == f"{order.order_ref}.png"
+    assert complaints == []
+
+
+def test_places_that_are_closed_are_read_with_the_keyboard(phone: Page, site: str, pay_scene: Scene) -> None:
+    phone.goto(f"{site}/pay/{pay_scene.order(amount=100_000).pay_token}")
+    phone.focus("summary")
+    phone.keyboard.press("Enter")
+    assert phone.get_by_text("Ngân hàng b").is_visible()

@@ -10,19 +10,16 @@ import pytest
 from payclear.checkout.domain import (
     WAITING,
     PageKind,
-    Refusal,
     is_web_address,
-    offers_for,
     return_link,
     standing_of,
     subject_of,
+    transfer_of,
 )
-from payclear.contract.messages import Account
-from payclear.contract.registry import ProviderLine
 from payclear.kernel.money import Money
 from payclear.orders.domain import LIVE_STATES, AttemptState, OrderState
 from payclear.orders.records import AttemptView, DocumentView, OrderView
-from tests.checkout.fakes import ToldProvider
+from tests.checkout.fakes import qr_text
 
 NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 LAST_CALL = timedelta(minutes=1)
@@ -165,30 +162,35 @@ def test_standing_names_the_last_refused_attempt_and_the_surplus() -> None:
     )
     assert standing.has_surplus
     assert standing.attempt == paid_twice.attempts[1]
-    assert {PageKind.CONTINUE, PageKind.RESUME, PageKind.CONFIRMING} == WAITING
+    assert {PageKind.CONTINUE, PageKind.SCAN, PageKind.RESUME, PageKind.CONFIRMING} == WAITING
 
 
-def line(provider: ToldProvider) -> ProviderLine:
-    account = Account(code="a", adapter="told", name_vi="", name_en="", options={}, secrets={})
-    return ProviderLine(account=account, provider=provider, cut_off="00:00", grace_business_days=1)
+def test_page_of_a_sent_attempt_with_a_sound_qr_shows_it() -> None:
+    scanned = attempt(AttemptState.SENT, redirect_url=None, qr_text=qr_text(200_000))
+    assert kind(order(OrderState.OPEN, scanned)) is PageKind.SCAN
+    transfer = transfer_of(scanned)
+    assert transfer is not None
+    assert (transfer.account_no, transfer.memo) == ("0011001932418", "PC000000000XX01")
+    late = replace(scanned, expires_at=NOW)
+    assert kind(order(OrderState.OPEN, late)) is PageKind.CONFIRMING
 
 
 @pytest.mark.parametrize(
-    ("provider", "refusal", "limit"),
-    [
-        (ToldProvider(minimum=200_001), Refusal.BELOW_MINIMUM, Money(200_001)),
-        (ToldProvider(maximum=199_999), Refusal.ABOVE_MAXIMUM, Money(199_999)),
-        (ToldProvider().without_pages(), Refusal.NOT_ONLINE, None),
-        (ToldProvider(minimum=200_000, maximum=200_000), None, None),
-    ],
+    "text", [qr_text(199_999), qr_text(0), qr_text(200_000)[:-1] + "?", "", "x" * 600, "₫"]
 )
-def test_offer_outside_what_an_account_takes_carries_its_reason(
-    provider: ToldProvider, refusal: Refusal | None, limit: Money | None
-) -> None:
-    offer = offers_for(Money(200_000), [line(provider)])[0]
-    assert (offer.refusal, offer.limit) == (refusal, limit)
-    assert offer.is_open is (refusal is None)
-    assert (offer.name_vi, offer.name_en) == ("Ngân hàng kể", "Told bank")
+def test_page_never_shows_a_qr_that_is_broken_or_asks_for_another_amount(text: str) -> None:
+    unsound = attempt(AttemptState.SENT, redirect_url=None, qr_text=text)
+    assert kind(order(OrderState.OPEN, unsound)) is PageKind.CONFIRMING
+    elsewhere = replace(unsound, redirect_url="https://bank.example/pay/1")
+    assert kind(order(OrderState.OPEN, elsewhere)) is PageKind.CONTINUE
+
+
+def test_page_of_a_payment_that_the_bank_took_back_is_not_paid() -> None:
+    assert kind(order(OrderState.REVERSED, attempt(AttemptState.REVERSED))) is PageKind.REVERSED
+
+
+def test_return_link_of_an_order_that_no_portal_sent_is_empty() -> None:
+    assert return_link(order(return_url="")) == ""
 
 
 def test_return_link_keeps_the_portals_parameters_and_its_own_words_win() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from threading import Barrier
 
@@ -12,11 +13,13 @@ from payclear.contract.errors import NotSent, OutcomeUnknown, ProviderRefused
 from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import Outcome
 from payclear.contract.registry import UnknownProviderAccount
+from payclear.gateway.domain import Operation
+from payclear.gateway.service import place
 from payclear.orders.domain import AttemptState, OrderState
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.records import OrderView
 from payclear.runtime import Runtime
-from tests.checkout.fakes import PAY_ADDRESS, ToldProvider
+from tests.checkout.fakes import PAY_ADDRESS, SENT, ToldProvider
 from tests.scenes import Scene
 
 PUBLIC = "https://pay.example"
@@ -116,6 +119,51 @@ def test_start_after_a_cut_off_call_repeats_it_with_the_same_reference(
     assert go(pay_runtime, order) == PAY_ADDRESS
     assert [request.attempt_ref for request in told.requests] == [cut_off.attempt_ref]
     assert [attempt.state for attempt in pay_scene.reload(order.id).attempts] == [AttemptState.SENT]
+
+
+def test_start_that_repeats_a_cut_off_call_in_vain_leaves_the_attempt_to_the_query(
+    pay_runtime: Runtime, pay_scene: Scene, told: ToldProvider
+) -> None:
+    """That nothing leaves us now says nothing about the call that was cut off: no other provider may be chosen."""
+    order = pay_scene.order(amount=600_000)
+    pay_scene.attempt(order, provider_account="a", sent=False)
+    pay_runtime.clock.advance(timedelta(seconds=20))
+    told.answer = NotSent("refused")
+    assert go(pay_runtime, order) == page(order)
+    assert go(pay_runtime, order, "b") == page(order)
+    assert [attempt.state for attempt in pay_scene.reload(order.id).attempts] == [AttemptState.CREATED]
+
+
+def test_start_at_an_account_whose_places_are_taken_is_refused_at_once_and_costs_no_try(
+    pay_runtime: Runtime, pay_scene: Scene, told: ToldProvider
+) -> None:
+    order = pay_scene.order(amount=600_000)
+    line = pay_runtime.providers.get("a")
+    with ExitStack() as stack:
+        for _ in range(pay_runtime.settings.gateway.calls_per_account):
+            stack.enter_context(place(pay_runtime, line, Operation.CHECKOUT))
+        for _ in range(pay_runtime.settings.orders.attempts_max):
+            with pytest.raises(ProviderNotOffered) as caught:
+                go(pay_runtime, order)
+        assert caught.value.facts["reason"] == "busy"
+        assert told.requests == []
+        assert pay_scene.reload(order.id).attempts == ()
+        assert go(pay_runtime, order, "b") == PAY_ADDRESS
+
+
+def test_start_by_a_citizen_may_be_the_probe_that_closes_an_open_circuit(
+    pay_runtime: Runtime, pay_scene: Scene, told: ToldProvider
+) -> None:
+    told.answer = OutcomeUnknown("timeout")
+    for _ in range(pay_runtime.settings.gateway.failures_to_open):
+        go(pay_runtime, pay_scene.order())
+    order = pay_scene.order()
+    with pytest.raises(ProviderNotOffered):
+        go(pay_runtime, order)
+    told.answer = SENT
+    pay_runtime.clock.advance(timedelta(seconds=pay_runtime.settings.gateway.pause_s))
+    assert go(pay_runtime, order) == PAY_ADDRESS
+    assert go(pay_runtime, pay_scene.order()) == PAY_ADDRESS
 
 
 def test_start_of_a_closed_order_leads_to_its_page(

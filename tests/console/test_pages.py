@@ -1,4 +1,4 @@
-"""What staff see: today, orders, one order's trace, and what is in doubt."""
+"""What staff see: today, orders, one order's trace."""
 
 import re
 from datetime import timedelta
@@ -140,39 +140,3 @@ def test_order_shows_attempts_evidence_history_and_postings_that_balance(
 @pytest.mark.parametrize("ref", ["PC000000000XX", "x", "..", "%00"])
 def test_order_of_an_unknown_reference_is_a_404(desk: FlaskClient, scene: Scene, ref: str) -> None:
     assert desk.get(f"/console/orders/{ref}").status_code == 404
-
-
-def test_doubt_lists_attempts_with_their_age_and_cases_with_their_proposal(
-    desk: FlaskClient, scene: Scene, runtime: Runtime, clock: FixedClock
-) -> None:
-    order = doubt(scene, runtime)
-    wrong = scene.order(amount=70_000)
-    scene.apply(scene.evidence(scene.attempt(wrong), amount=69_999))
-    clock.advance(timedelta(minutes=14))
-    text = see(desk, "/console/doubt")
-    assert order.order_ref in text
-    assert "14 phút" in text
-    assert "Chưa rõ kết quả" in text
-    assert "Số tiền khác với lệnh" in text
-    assert "Hoàn trả" in text
-    assert wrong.order_ref in text
-    detail = see(desk, f"/console/orders/{wrong.order_ref}")
-    assert "Có hồ sơ xử lý" in detail
-
-
-def test_doubt_includes_what_was_sent_and_never_answered(
-    desk: FlaskClient, scene: Scene, clock: FixedClock
-) -> None:
-    order = scene.order()
-    scene.attempt(order)
-    assert order.order_ref not in see(desk, "/console/doubt")
-    clock.advance(timedelta(minutes=10))
-    see(desk, "/console/")
-    clock.advance(timedelta(minutes=6))
-    assert order.order_ref in see(desk, "/console/doubt")
-
-
-def test_doubt_of_nothing_says_so(desk: FlaskClient, scene: Scene) -> None:
-    text = see(desk, "/console/doubt?lang=en")
-    assert "No attempt is in doubt." in text
-    assert "No case is open." in text

@@ -63,7 +63,7 @@ def test_named_commands_exist(page_: Page):
     commands = set(main.list_commands(None))  # type: ignore[arg-type]
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     said = [line.strip() for line in page_.everything()]
-    named = {found[1] for line in said if (found := re.match(r"(?:\.venv/bin/)?payclear ([a-z]+)", line))}
+    named = {found[1] for line in said if (found := re.match(r"(?:\.venv/bin/)?payclear ([a-z-]+)", line))}
     made = {found[1] for line in said if (found := re.match(r"make ([a-z]+)", line))}
     assert named <= commands
     assert made <= targets

@@ -1,4 +1,4 @@
-"""Facts of orders that exist nowhere else."""
+"""Facts of orders and refunds that exist nowhere else."""
 
 from uuid import UUID
 
@@ -20,6 +20,8 @@ def order_fact(
     }
     if what == "paid":
         data |= {"paid_at": "2026-11-21T03:29:59Z", "provider": "vnpay-demo"}
+    if what == "reversed":
+        data |= {"reversed_at": "2026-11-21T04:29:59Z", "provider": "vietinbank-demo"}
     return Fact(
         type=f"payment_order.{what}",
         aggregate_id=aggregate_id or new_uuid(),
@@ -27,3 +29,23 @@ def order_fact(
         portal_code=portal_code,
         data=data,
     )
+
+
+def refund_fact(what: str, *, aggregate_id: UUID | None = None, sequence: int = 1) -> Fact:
+    """A fact `refund.<what>` about a paid order."""
+    paid = order_fact("paid", aggregate_id=aggregate_id, sequence=sequence)
+    given = {name: value for name, value in paid.data.items() if name != "paid_at"}
+    data = given | {"refund_ref": "PC0123456789A01R01", "attempt_ref": "PC0123456789A01"}
+    return Fact(
+        type=f"refund.{what}",
+        aggregate_id=paid.aggregate_id,
+        sequence=sequence,
+        portal_code=paid.portal_code,
+        data=data,
+    )
+
+
+def fact_of(name: str) -> Fact:
+    """A fact of any registered type."""
+    what = name.split(".")[1]
+    return refund_fact(what) if name.startswith("refund.") else order_fact(what)

@@ -15,6 +15,7 @@ from examples.portal.app import create_app as create_portal
 from examples.portal.client import PayclearClient
 from examples.portal.store import Dossier, Store
 from payclear.app import create_app
+from payclear.checkout.service import start
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.clock import FixedClock, SystemClock
 from payclear.kernel.settings import load_settings
@@ -24,7 +25,7 @@ from payclear.orders.service import get_order
 from payclear.receipts.jobs import issue
 from payclear.runtime import Runtime
 from payclear.webhooks.jobs import drain
-from tests.scenes import Scene
+from tests.scenes import VNPAY, Scene
 from tests.webhooks.receivers import free_port
 
 
@@ -76,11 +77,15 @@ def press_pay(here: str, dossier: Dossier) -> requests.Response:
 
 
 def pay(runtime: Runtime, order_ref: str) -> None:
-    """What a status query finds at the bank."""
+    """The citizen chooses VNPAY, which makes its address without a call; then what a status query finds at the bank."""
     scene = Scene(runtime, portal_code=demo.PORTAL)
     with runtime.database.begin() as uow:
+        token = get_order(uow, portal_code=demo.PORTAL, order_ref=order_ref).pay_token
+    public_url = runtime.settings.web.public_url
+    start(runtime, token, VNPAY, payer_ip="127.0.0.1", public_url=public_url, locale="vi")
+    with runtime.database.begin() as uow:
         order = get_order(uow, portal_code=demo.PORTAL, order_ref=order_ref)
-    scene.apply(scene.evidence(scene.attempt(order), Outcome.CONFIRMED, source=EvidenceSource.STATUS_QUERY))
+    scene.apply(scene.evidence(order.attempts[0], Outcome.CONFIRMED, source=EvidenceSource.STATUS_QUERY))
 
 
 @pytest.mark.parametrize("place", [0, 1, 3], ids=["fee", "two_lines", "overdue_fine"])

@@ -170,18 +170,25 @@ def test_every_page_behind_the_login_carries_the_headers(
     day = f"/console/reconciliation/{VNPAY}/{nights.today}"
     pages = ["/console/", "/console/orders", f"/console/orders/{order_ref}", "/console/doubt"]
     pages += ["/console/reconciliation", day, f"{day}?lang=en"]
-    refused = ["/console/orders/none", "/console/reconciliation?account=none", f"{day}9"]
+    pages += ["/console/health", f"/console/health/{VNPAY}"]
+    refused = [
+        "/console/orders/none",
+        "/console/reconciliation?account=none",
+        f"{day}9",
+        "/console/health/none",
+    ]
     for address, status in [*((each, 200) for each in pages), *((each, 404) for each in refused)]:
         answer = staff_client.get(address)
         assert (answer.status_code, answer.mimetype) == (status, "text/html"), address
         require_page_headers(answer)
     served = {rule.rule for rule in staff_client.application.url_map.iter_rules() if "GET" in rule.methods}
     console_pages = {rule for rule in served if rule.startswith("/console")}
-    assert len(console_pages) == 8, "a new page of the console: look at its headers here"
-    csv = staff_client.get(f"{day}.csv")
-    assert (csv.status_code, csv.headers["Cache-Control"]) == (200, "no-store")
-    assert csv.headers["X-Content-Type-Options"] == "nosniff"
-    assert csv.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert len(console_pages) == 11, "a new page of the console: look at its headers here"
+    for file in (f"{day}.csv", f"/console/health/{VNPAY}/{nights.today:%Y-%m}.csv"):
+        csv = staff_client.get(file)
+        assert (csv.status_code, csv.headers["Cache-Control"]) == (200, "no-store"), file
+        assert csv.headers["X-Content-Type-Options"] == "nosniff"
+        assert csv.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_https_application_sends_hsts_everywhere(runtime: Runtime) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from payclear.i18n.dates import format_date, format_datetime
+from payclear.i18n.dates import format_date, format_datetime, format_month
 
 AT = datetime(2026, 11, 20, 17, 5, 59, tzinfo=UTC)
 
@@ -36,3 +36,8 @@ def test_date_in_both_languages():
 def test_instant_is_shown_in_vietnamese_time():
     assert format_datetime(AT, "vi") == "00:05, 21/11/2026"
     assert format_datetime(AT, "en") == "21 November 2026, 00:05"
+
+
+def test_month_is_named_by_its_first_day() -> None:
+    assert format_month(date(2026, 9, 1), "vi") == "09/2026"
+    assert format_month(date(2026, 9, 1), "en") == "September 2026"

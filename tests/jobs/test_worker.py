@@ -18,6 +18,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 
 from payclear.contract.errors import OutcomeUnknown
+from payclear.gateway.domain import Operation
+from payclear.gateway.service import places_for
 from payclear.jobs.clock import Tick, fire
 from payclear.jobs.queue import app, defer
 from payclear.orders.jobs import query_due
@@ -25,7 +27,7 @@ from payclear.processes import queue_groups, work
 from payclear.receipts import jobs as receipt_jobs
 from payclear.runtime import Runtime
 from tests.database import TestServer
-from tests.scenes import VNPAY, Scene
+from tests.scenes import SANDBOX, VNPAY, Scene
 
 DEADLINE_S = 10.0
 POLL_S = 0.02
@@ -104,18 +106,53 @@ def doing(runtime: Runtime) -> int:
     return jobs(runtime).count(("orders.query_attempt", "doing"))
 
 
+def held_by_one_account(runtime: Runtime) -> int:
+    """How many queries of one account a worker has in hand at most: one place is left to the others."""
+    places = places_for(Operation.QUERY, runtime.settings)
+    assert places < runtime.settings.worker.concurrency
+    return places
+
+
+async def only_those_that_hang(runtime: Runtime) -> None:
+    """Wait until the worker has put off what found no place."""
+    await until(lambda: jobs(runtime) == [("orders.query_attempt", "doing")] * held_by_one_account(runtime))
+
+
+def test_slow_provider_does_not_hold_up_queries_of_another(
+    runtime: Runtime, scene: Scene, hanging: threading.Event
+) -> None:
+    """What finds no place is put off, not waited with; another account's question goes through at once."""
+    attempt = scene.attempt(scene.order(), provider_account=SANDBOX)
+    others = 3 * runtime.settings.worker.concurrency - held_by_one_account(runtime)
+
+    async def look(_stop: asyncio.Event) -> None:
+        await only_those_that_hang(runtime)
+        with runtime.database.begin() as uow:
+            defer(uow, "orders.query_attempt", attempt_id=str(attempt.id))
+            uow.commit()
+        await until(lambda: runs(runtime, "orders.query_attempt", "done") == others + 1)
+        assert rows(runtime, "SELECT queries FROM payment_attempt WHERE id = %s", (attempt.id,)) == [(1,)]
+        await only_those_that_hang(runtime)
+        hanging.set()
+        await until(lambda: not jobs(runtime))
+
+    with_worker(runtime, look)
+    asked = "SELECT sum(queries), count(*) FILTER (WHERE queries = 0) FROM payment_attempt WHERE provider_account = %s"
+    assert rows(runtime, asked, (VNPAY,)) == [(held_by_one_account(runtime), others)]
+
+
 def test_slow_provider_does_not_hold_up_receipts(
     runtime: Runtime, scene: Scene, hanging: threading.Event
 ) -> None:
-    concurrency = runtime.settings.worker.concurrency
+    concurrency, held = runtime.settings.worker.concurrency, held_by_one_account(runtime)
 
     async def look(_stop: asyncio.Event) -> None:
-        await until(lambda: doing(runtime) == concurrency)
+        await only_those_that_hang(runtime)
         put(runtime, "receipts.issue")
         put(runtime, "audit.seal")
         await until(lambda: runs(runtime, "receipts.issue", "done") and runs(runtime, "audit.seal", "done"))
         assert not hanging.is_set()
-        assert doing(runtime) == concurrency
+        assert doing(runtime) == held
         hanging.set()
         await until(lambda: not jobs(runtime))
 
@@ -126,22 +163,20 @@ def test_slow_provider_does_not_hold_up_receipts(
 def test_worker_that_is_told_to_stop_finishes_what_it_has_and_takes_nothing_more(
     runtime: Runtime, scene: Scene, hanging: threading.Event
 ) -> None:
-    concurrency = runtime.settings.worker.concurrency
+    held = held_by_one_account(runtime)
 
     async def look(stop: asyncio.Event) -> None:
-        await until(lambda: doing(runtime) == concurrency)
+        await only_those_that_hang(runtime)
         stop.set()
         await asyncio.sleep(5 * POLL_S)
         put(runtime, "receipts.issue")
+        put(runtime, "orders.query_due")
         await asyncio.sleep(5 * POLL_S)
-        assert doing(runtime) == concurrency
+        assert doing(runtime) == held
         hanging.set()
 
     with_worker(runtime, look)
-    left = jobs(runtime)
-    assert ("receipts.issue", "todo") in left
-    assert {status for _, status in left} == {"todo"}
-    assert len(left) == 2 * concurrency + 1
+    assert jobs(runtime) == [("receipts.issue", "todo"), ("orders.query_due", "todo")]
     assert rows(runtime, "SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
 
@@ -191,7 +226,7 @@ def test_heartbeat_outlives_a_lost_connection_and_the_order_to_stop(
         stop.set()
         before = beats.count(beats[0]), beats.count(beats[1])
         await until(lambda: beats.count(beats[0]) > before[0] + 1 or beats.count(beats[1]) > before[1] + 1)
-        assert doing(runtime) == runtime.settings.worker.concurrency
+        assert doing(runtime) == held_by_one_account(runtime)
         hanging.set()
 
     worker = replace(runtime.settings.worker, dead_after_s=3)

@@ -1,6 +1,7 @@
 """Clocks and Vietnamese dates."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,13 @@ from payclear.kernel.clock import (
     FixedClock,
     SystemClock,
     at_vietnam,
+    drive_machine_clock,
     unix_time_ns,
     vietnam_date,
     vietnam_midnight_after,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 
@@ -89,3 +92,26 @@ def test_midnight_after_begins_the_next_vietnamese_date(at):
 def test_at_vietnam_inverts_the_local_date_and_time(at):
     local = at + timedelta(hours=7)
     assert at_vietnam(local.date(), local.time().replace(tzinfo=None)) == at
+
+
+def test_machine_clock_that_is_driven_tells_the_drivers_time_and_real_durations():
+    driver = FixedClock(datetime(2030, 1, 1, tzinfo=UTC))
+    machine = SystemClock()
+    with drive_machine_clock(driver):
+        assert machine.now() == driver.now()
+        before = machine.monotonic()
+        driver.advance(timedelta(days=1))
+        assert machine.now() == datetime(2030, 1, 2, tzinfo=UTC)
+        assert machine.monotonic() - before < 60
+    assert machine.now() != driver.now()
+
+
+def test_machine_clock_is_driven_by_the_simulation_alone():
+    """A service must never show another time than its machine's (decision 0014)."""
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for package in ("payclear", "providers", "reconciliation")
+        for path in (ROOT / package).rglob("*.py")
+        if "drive_machine_clock" in path.read_text(encoding="utf-8")
+    ]
+    assert sorted(users) == ["payclear/kernel/clock.py", "payclear/simulation/town.py"]

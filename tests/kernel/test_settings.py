@@ -125,6 +125,11 @@ def test_number_that_is_not_plain_is_refused(number: str) -> None:
         ("PAYCLEAR_WEB_PUBLIC_URL", "http://thanhtoan.example.vn", "must begin with https://"),
         ("PAYCLEAR_WEB_PUBLIC_URL", None, "web.public_url is missing"),
         ("PAYCLEAR_WEBHOOKS_ALLOW_HOSTS", "127.0.0.1", "webhooks.allow_hosts must be empty"),
+        (
+            "PAYCLEAR_GATEWAY_CALLS_PER_ACCOUNT",
+            "8",
+            "gateway.calls_per_account must be less than web.threads",
+        ),
         ("PAYCLEAR_SECURITY_SESSION_SECRET", "x" * 31, "session_secret is too short"),
         ("PAYCLEAR_SECURITY_SESSION_SECRET", "demo-only-" + "x" * 40, "is a demonstration key"),
         ("PAYCLEAR_SECURITY_SESSION_SECRET", None, "The secret security.session_secret is missing"),
@@ -162,6 +167,45 @@ def test_production_refuses_every_key_of_the_demonstration() -> None:
     for variable, secret in demo.items():
         said = problems("production", production(**{variable: secret.reveal()}))
         assert [line for line in said if "is a demonstration key" in line], variable
+
+
+@pytest.mark.parametrize(
+    ("adapter", "name"),
+    [
+        ("collection", "bank_public_key"),
+        ("collection", "reply_key"),
+        ("vietinbank", "bank_public_key"),
+        ("vietinbank", "private_key"),
+        ("bidv", "secret_key"),
+    ],
+)
+def test_production_refuses_a_demonstration_bank_key_under_another_name(
+    adapter: str, name: str, config_dir: Path
+) -> None:
+    """Whoever reads examples/bank could sign as that bank."""
+    demo = load_settings("development", environ={}).provider_accounts[f"{adapter}-demo"]
+    is_secret = name in demo.secrets
+    append(
+        config_dir / "production.toml",
+        f"""
+        [provider_accounts.bank-main]
+        adapter = "{demo.adapter}"
+        name_vi = "Ngân hàng"
+        name_en = "Bank"
+        enabled = true
+        demo = false
+        cut_off = "00:00"
+        grace_business_days = 1
+        secrets = {{ {name if is_secret else "other"} = "" }}
+        [provider_accounts.bank-main.options]
+        other = "x"
+        """
+        + ("" if is_secret else f"{name} = '''{demo.options[name]}'''"),
+    )
+    given = {f"PAYCLEAR_PROVIDER_BANK_MAIN_{name.upper()}": demo.secrets[name].reveal()} if is_secret else {}
+    other = {} if is_secret else {"PAYCLEAR_PROVIDER_BANK_MAIN_OTHER": "k" * 32}
+    (said,) = problems("production", production(**given, **other), config_dir)
+    assert f"{name} is a demonstration key; production refuses it." in said
 
 
 def test_production_refuses_a_secret_in_a_toml_file(config_dir: Path) -> None:
@@ -247,9 +291,17 @@ def test_lists_and_tables_are_read_from_text() -> None:
 
 
 def test_described_settings_hide_every_secret() -> None:
-    rows = describe(load_settings("development", environ={}))
+    development = load_settings("development", environ={})
+    rows = describe(development)
     shown = "\n".join(f"{row.name} {row.value}" for row in rows)
-    assert "DEMO" not in shown.replace("DEMOV210", "").replace("merchant_id DEMO", "")
+    assert "DEMO ONLY" not in shown
+    kept = [
+        secret.reveal()
+        for account in development.provider_accounts.values()
+        for secret in account.secrets.values()
+    ]
+    assert len(kept) > 20
+    assert [secret for secret in kept if secret in shown] == []
     assert f"security.session_secret {HIDDEN}" in shown
     assert all(row.meaning and row.origin for row in rows)
 

@@ -65,6 +65,7 @@ PLANTS = [
     Plant(
         "INV-07", "UPDATE payment_attempt SET next_query_at = now() + interval '3 days' WHERE state = 'sent'"
     ),
+    Plant("INV-07", "UPDATE payment_attempt SET next_query_at = now() WHERE state = 'succeeded'"),
     Plant("INV-08", "UPDATE order_transition SET event = 'wished' WHERE event = 'paid'"),
     Plant("INV-08", "UPDATE payment_order SET version = 9 WHERE state = 'cancelled'"),
     Plant(
@@ -90,6 +91,8 @@ PLANTS = [
     ),
     Plant("INV-17", "UPDATE payment_evidence SET amount = amount + 1 WHERE effect = 'captured'"),
     Plant("INV-17", "DELETE FROM suspense_case"),
+    Plant("INV-17b", "UPDATE payment_attempt SET channel = NULL WHERE state = 'succeeded'"),
+    Plant("INV-17b", "UPDATE payment_attempt SET instrument = NULL WHERE state = 'surplus'"),
     Plant(
         "INV-18",
         "WITH e AS (INSERT INTO journal_entry (id, template, natural_key, provider_account, order_id, business_on,"

@@ -14,6 +14,7 @@ from payclear.orders.domain import (
     ATTEMPT_STATES,
     LIVE_STATES,
     ORDER_STATES,
+    TOOK_MONEY,
     AttemptState,
     Effect,
     OrderState,
@@ -85,7 +86,7 @@ def test_every_situation_has_an_answer_that_the_state_tables_allow() -> None:
 
 def test_money_is_never_lost_when_the_strongest_source_confirms() -> None:
     for attempt, order, lapsed, capture in product(AttemptState, OrderState, (False, True), (False, True)):
-        if attempt in (AttemptState.SUCCEEDED, AttemptState.SURPLUS):
+        if attempt in TOOK_MONEY:
             continue
         situation = standing(
             attempt_state=attempt,

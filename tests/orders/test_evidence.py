@@ -201,6 +201,25 @@ def test_second_real_payment_on_one_attempt_goes_to_suspense_once(scene: Scene) 
     assert scene.reload(applied.order_id).attempts[0].provider_ref == "TX-1"
 
 
+def test_second_real_payment_is_seen_also_where_the_first_was_booked_without_a_reference(
+    scene: Scene,
+) -> None:
+    """An answer to our query names no transaction, as SePay's; the notifications that follow name each transfer."""
+    attempt = scene.attempt(scene.order())
+    answer = scene.evidence(attempt, source=EvidenceSource.STATUS_QUERY)
+    assert scene.apply(replace(answer, provider_ref=None)).effect is Effect.CAPTURED
+    first, second = (scene.evidence(attempt, provider_ref=name) for name in ("FT-1", "FT-2"))
+    assert [scene.apply(first).effect, scene.apply(first).effect] == [Effect.REPEATED] * 2
+    applied = scene.apply(second)
+    assert (applied.effect, applied.case) == (Effect.SUSPENDED, CaseKind.DOUBLE_SUCCESS)
+    assert scene.apply(second).effect is Effect.REPEATED
+    assert balances(scene) == {
+        "provider_receivable": 400_000,
+        "beneficiary_payable": 200_000,
+        "suspense": 200_000,
+    }
+
+
 def test_late_word_about_a_failed_try_does_not_change_the_reference_of_the_money(scene: Scene) -> None:
     order = scene.order()
     attempt = scene.attempt(order)

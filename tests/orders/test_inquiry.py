@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -12,10 +13,10 @@ from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders.checkout import open_attempt, record_checkout
-from payclear.orders.domain import AttemptState, Effect, OrderState
+from payclear.orders.domain import AttemptState, CaseKind, Effect, OrderState
 from payclear.orders.errors import AmountOutOfBounds, TooManyAttempts
-from payclear.orders.evidence import note_hint
-from payclear.orders.inquiry import ask_provider
+from payclear.orders.evidence import QUERIES_AFTER_END_MAX, note_hint
+from payclear.orders.inquiry import ask_provider, bring_forward
 from payclear.orders.jobs import expire_due, query_attempt, query_due
 from payclear.orders.records import AttemptView, OrderView
 from payclear.runtime import Runtime
@@ -46,7 +47,8 @@ def attempt_of(scene: Scene, order: OrderView) -> AttemptView:
 def waiting(scene: Scene) -> list[tuple[str, str]]:
     with scene.runtime.database.begin() as uow:
         rows = uow.run(
-            "SELECT task_name, args ->> 'attempt_id' FROM procrastinate_jobs WHERE status = 'todo'"
+            "SELECT task_name, args ->> 'attempt_id' FROM procrastinate_jobs"
+            " WHERE status = 'todo' AND task_name = 'orders.query_attempt'"
         )
         return rows.fetchall()
 
@@ -224,6 +226,232 @@ def test_silence_about_a_given_up_attempt_is_not_asked_about_for_ever(
         uow.commit()
     bank.status = OutcomeUnknown("silence")
     for _ in range(40):
+        told.runtime.clock.advance(timedelta(hours=1))
         ask_provider(told.runtime, attempt.id)
     assert attempt_of(told, order).next_query_at is None
     assert len(bank.queries) < 30
+
+
+def watched(told: Scene, bank: ToldProvider, *, hours: int = 24) -> tuple[OrderView, AttemptView]:
+    """An order of a day with an attempt that lapsed unpaid, at a provider that tells of nothing by itself."""
+    bank.manifest = replace(bank.manifest, watch_hours=hours)
+    order = told.order(expires_in_minutes=1440)
+    attempt = told.attempt(order, provider_account="a")
+    told.runtime.clock.advance(timedelta(minutes=16))
+    bank.status = says(told, attempt, Outcome.NOT_SENT)
+    ask_provider(told.runtime, attempt.id)
+    assert attempt_of(told, order).state == AttemptState.EXPIRED
+    return order, attempt
+
+
+def cases(told: Scene) -> list[str]:
+    with told.runtime.database.begin() as uow:
+        return [row[0] for row in uow.run("SELECT kind FROM suspense_case")]
+
+
+def ask_when_due(told: Scene, order: OrderView) -> bool:
+    """Let the time of the attempt's next question come and put it; False when there is none."""
+    due = attempt_of(told, order).next_query_at
+    if due is None:
+        return False
+    told.runtime.clock.advance(max(due - told.runtime.clock.now(), timedelta(0)))
+    ask_provider(told.runtime, attempt_of(told, order).id)
+    return True
+
+
+def test_lapsed_attempt_is_not_asked_about_unless_its_manifest_says_so(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order, _ = watched(told, bank, hours=0)
+    assert attempt_of(told, order).next_query_at is None
+
+
+def test_lapsed_attempt_is_watched_hourly_and_the_last_time_when_its_watch_ends(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order, attempt = watched(told, bank)
+    asked = [told.runtime.clock.now()]
+    while ask_when_due(told, order):
+        asked.append(told.runtime.clock.now())
+    steps = [later - earlier for earlier, later in pairwise(asked)]
+    assert set(steps[:-1]) == {timedelta(hours=1)}
+    assert asked[-1] == attempt.expires_at + timedelta(hours=24)
+    after = attempt_of(told, order)
+    assert (after.state, after.decided_at, len(asked)) == (AttemptState.EXPIRED, asked[0], 25)
+
+
+def test_late_money_of_a_watched_attempt_pays_the_order_that_is_still_open(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order, attempt = watched(told, bank)
+    bank.status = says(told, attempt, Outcome.CONFIRMED)
+    assert ask_when_due(told, order)
+    assert told.reload(order.id).state is OrderState.PAID
+    assert attempt_of(told, order).next_query_at is None
+
+
+def test_late_money_beside_another_try_goes_to_suspense_with_a_case(told: Scene, bank: ToldProvider) -> None:
+    order, attempt = watched(told, bank)
+    told.attempt(order, provider_account="a")  # the order is free for another try meanwhile
+    bank.status = says(told, attempt, Outcome.CONFIRMED)
+    assert ask_when_due(told, order)
+    first, second = told.reload(order.id).attempts
+    assert (first.state, first.next_query_at, second.state) == (AttemptState.SURPLUS, None, AttemptState.SENT)
+    assert cases(told) == [CaseKind.LATE_SUCCESS]
+
+
+def test_late_money_after_the_order_expired_goes_to_suspense_with_a_case(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order, attempt = watched(told, bank)
+    told.runtime.clock.advance(timedelta(hours=23, minutes=50))
+    assert expire_due() == "1 orders expired"
+    bank.status = says(told, attempt, Outcome.CONFIRMED)
+    ask_provider(told.runtime, attempt.id)
+    assert (told.reload(order.id).state, attempt_of(told, order).state) == (
+        OrderState.EXPIRED,
+        AttemptState.SURPLUS,
+    )
+    assert cases(told) == [CaseKind.LATE_SUCCESS]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.PENDING])
+def test_watch_outlasts_an_answer_that_decides_nothing(
+    told: Scene, bank: ToldProvider, outcome: Outcome
+) -> None:
+    order, attempt = watched(told, bank)
+    bank.status = says(told, attempt, outcome)
+    for _ in range(QUERIES_AFTER_END_MAX // 2):
+        assert ask_when_due(told, order)
+    view = told.reload(order.id)
+    assert (view.attempts[0].state, view.public_status) == (AttemptState.EXPIRED, "open")
+    assert view.attempts[0].next_query_at is not None
+
+
+def test_silence_at_the_end_of_a_watch_is_not_asked_about_for_ever(told: Scene, bank: ToldProvider) -> None:
+    order, _ = watched(told, bank)
+    bank.status = OutcomeUnknown("silence")
+    told.runtime.clock.advance(timedelta(hours=25))
+    rounds = 0
+    while ask_when_due(told, order):
+        rounds += 1
+    assert rounds <= QUERIES_AFTER_END_MAX
+
+
+def test_attempt_refused_for_good_is_not_watched(told: Scene, bank: ToldProvider) -> None:
+    order, attempt = watched(told, bank)
+    bank.status = says(told, attempt, Outcome.REJECTED)
+    assert ask_when_due(told, order)
+    assert attempt_of(told, order).next_query_at is None
+    refused = told.order()
+    bank.status = says(told, told.attempt(refused, provider_account="a"), Outcome.REJECTED)
+    assert ask_when_due(told, refused)
+    bank.status = replace(bank.status, outcome=Outcome.NOT_SENT)
+    assert not ask_when_due(told, refused)
+
+
+def test_statement_that_names_the_attempt_nowhere_ends_its_watch(told: Scene, bank: ToldProvider) -> None:
+    order, attempt = watched(told, bank)
+    told.apply(told.evidence(attempt, Outcome.NOT_SENT, source=EvidenceSource.STATEMENT))
+    assert attempt_of(told, order).next_query_at is None
+
+
+@pytest.mark.parametrize("is_weak", [True, False])
+def test_word_of_a_weaker_source_does_not_end_a_watch(told: Scene, bank: ToldProvider, is_weak: bool) -> None:
+    order, attempt = watched(told, bank)
+    due = attempt_of(told, order).next_query_at
+    refusal = told.evidence(attempt, Outcome.REJECTED)
+    if is_weak:
+        with told.runtime.database.begin() as uow:
+            note_hint(uow, refusal)
+            uow.commit()
+    else:
+        told.apply(refusal)
+    assert attempt_of(told, order).next_query_at == due
+
+
+def silence(told: Scene, bank: ToldProvider) -> None:
+    """Ask in vain until the account's circuit is open."""
+    bank.status = OutcomeUnknown("silence")
+    for _ in range(told.runtime.settings.gateway.failures_to_open):
+        ask_provider(told.runtime, told.attempt(told.order(), provider_account="a").id)
+    bank.queries.clear()
+
+
+def test_question_that_can_not_be_put_is_not_counted_and_is_put_off(told: Scene, bank: ToldProvider) -> None:
+    silence(told, bank)
+    order = told.order()
+    attempt = told.attempt(order, provider_account="a")
+    assert ask_provider(told.runtime, attempt.id) is None
+    after = attempt_of(told, order)
+    assert (bank.queries, after.queries, after.state) == ([], 0, AttemptState.SENT)
+    pause = timedelta(seconds=told.runtime.settings.gateway.pause_s)
+    assert after.next_query_at == told.runtime.clock.now() + pause
+    assert ask_provider(told.runtime, attempt.id, counts=False) is None
+    assert attempt_of(told, order).next_query_at == after.next_query_at
+
+
+def test_doubt_ends_by_probes_while_the_circuit_is_open(told: Scene, bank: ToldProvider) -> None:
+    """Each pause one question goes out; the first answer lets all the others go."""
+    silence(told, bank)
+    orders = [told.order() for _ in range(3)]
+    attempts = [told.attempt(order, provider_account="a") for order in orders]
+    told.runtime.clock.advance(timedelta(seconds=told.runtime.settings.gateway.pause_s - 1))
+    assert query_due() is None
+    told.runtime.clock.advance(timedelta(hours=1))
+    assert query_due() == "1 attempts to query"
+    with told.runtime.database.begin() as uow:
+        uow.run("UPDATE payment_attempt SET next_query_at = now() + interval '1 day'")
+        uow.run(
+            "UPDATE payment_attempt SET next_query_at = %s WHERE id = ANY(%s)",
+            (uow.now, [a.id for a in attempts]),
+        )
+        uow.commit()
+    bank.status = says(told, attempts[0], Outcome.CONFIRMED)
+    assert ask_provider(told.runtime, attempts[0].id) is not None
+    assert query_due() == "2 attempts to query"
+
+
+def test_one_account_full_of_doubts_does_not_delay_another(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payclear.orders.inquiry.BATCH", 2)
+    scene = Scene(with_providers(runtime, a=ToldProvider(), b=ToldProvider())).set_up()
+    for _ in range(4):
+        scene.attempt(scene.order(), provider_account="a")
+    last = scene.attempt(scene.order(), provider_account="b")
+    scene.runtime.clock.advance(timedelta(minutes=1))
+    assert query_due() == "3 attempts to query"
+    assert str(last.id) in [ref for _, ref in waiting(scene)]
+
+
+def bring(scene: Scene, order: OrderView) -> bool:
+    with scene.runtime.database.begin() as uow:
+        brought = bring_forward(uow, scene.reload(order.id).attempts[0])
+        uow.commit()
+    return brought
+
+
+def test_citizen_who_looks_has_the_provider_asked_soon_and_not_too_often(
+    told: Scene, bank: ToldProvider
+) -> None:
+    order = told.order()
+    attempt = told.attempt(order, provider_account="a")
+    assert not bring(told, order), "it was made this moment"
+    told.runtime.clock.advance(timedelta(seconds=20))
+    assert [bring(told, order) for _ in range(3)] == [True, False, False]
+    assert [ref for _, ref in waiting(told)] == [str(attempt.id)]
+    bank.status = says(told, attempt, Outcome.PENDING)
+    query_attempt(attempt_id=str(attempt.id), counts=False)
+    after = attempt_of(told, order)
+    assert (after.queries, after.next_query_at) == (0, attempt.next_query_at), "the schedule stays"
+    told.runtime.clock.advance(timedelta(seconds=20))
+    assert bring(told, order)
+
+
+def test_nobody_is_asked_about_a_decided_attempt_however_often_one_looks(told: Scene) -> None:
+    order = told.order()
+    told.apply(told.evidence(told.attempt(order, provider_account="a")))
+    told.runtime.clock.advance(timedelta(hours=1))
+    assert not bring(told, order)
+    assert waiting(told) == []

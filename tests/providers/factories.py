@@ -3,7 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from payclear.contract.messages import Account, CheckoutRequest, InboundRequest, RefundRequest, StatusQuery
+from payclear.contract.messages import (
+    Account,
+    CheckoutRequest,
+    InboundRequest,
+    RefundQuery,
+    RefundRequest,
+    StatusQuery,
+)
 from payclear.kernel.money import Money
 from payclear.kernel.secret import Secret
 
@@ -94,6 +101,17 @@ def refund_request(**changes: Any) -> RefundRequest:
         "reason": "paid twice",
     }
     return RefundRequest(**fields | changes)
+
+
+def refund_query(**changes: Any) -> RefundQuery:
+    """A question about that refund, two hours after it was asked; `refund` and its fields may be changed."""
+    fields: dict[str, Any] = {
+        "refund": refund_request(),
+        "provider_ref": None,
+        "asked_at": NOW + timedelta(hours=3),
+        "request_id": "REQ0000000000000000000000000002",
+    }
+    return RefundQuery(**fields | changes)
 
 
 def inbound(

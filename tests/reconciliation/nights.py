@@ -2,7 +2,8 @@
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from payclear.contract.errors import StatementUnavailable
 from payclear.contract.manifest import Capability, Manifest
@@ -18,6 +19,8 @@ from payclear.contract.provider import Provider
 from payclear.contract.registry import ProviderLine, ProviderRegistry
 from payclear.kernel.money import Money
 from payclear.orders.records import AttemptView, OrderView
+from payclear.refunds.records import RefundView
+from payclear.refunds.service import apply_refund_evidence, begin_call, get_refund, request_refund
 from payclear.runtime import Runtime, install
 from reconciliation.reports.csv_file import csv_bytes
 from reconciliation.reports.domain import DayReport
@@ -37,7 +40,9 @@ class WrittenStatements(Provider):
         title_en="Written",
         protocol_version="1",
         certified=False,
-        capabilities=frozenset({Capability.REDIRECT, Capability.STATEMENT}),
+        capabilities=frozenset(
+            {Capability.REDIRECT, Capability.STATEMENT, Capability.REFUND, Capability.PARTIAL_REFUND}
+        ),
         callback_methods=(),
         callback_headers=(),
         required_options=(),
@@ -127,6 +132,38 @@ class NightScene:
 
     def order_of(self, attempt: AttemptView) -> OrderView:
         return self.scene.reload(attempt.order_id)
+
+    def refund(
+        self,
+        attempt: AttemptView,
+        amount: int | None = None,
+        outcome: Outcome = Outcome.UNKNOWN,
+        **told: object,
+    ) -> RefundView:
+        """Ask for a refund and send it; `outcome` is what the provider answered, by default nothing."""
+        clock = self.runtime.clock
+        with self.runtime.database.begin() as uow:
+            made = request_refund(
+                uow,
+                providers=self.runtime.providers,
+                attempt_ref=attempt.attempt_ref,
+                amount=Money(amount or attempt.amount),
+                reason="paid twice",
+                requested_by="tester",
+            )
+            uow.commit()
+        with self.runtime.database.begin() as uow:
+            begin_call(uow, made.id, back_at=clock.now() + timedelta(minutes=1))
+            source = EvidenceSource.STATUS_QUERY
+            apply_refund_evidence(
+                uow, refund_id=made.id, outcome=outcome, source=source, may_ask=False, **told
+            )
+            uow.commit()
+        return self.refund_now(made.id)
+
+    def refund_now(self, refund_id: UUID) -> RefundView:
+        with self.runtime.database.begin() as uow:
+            return get_refund(uow, refund_id)
 
     def line(self, attempt: AttemptView | None = None, **changes: object) -> dict:
         """Write a row for an attempt: what the provider truly took, unless changed."""

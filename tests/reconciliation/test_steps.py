@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import psycopg
 import pytest
 
 from payclear.orders.domain import OrderState
+from reconciliation import jobs
 from reconciliation.runs import RUN_STEPS, Hold, Step, Verdict, verdict_of
 from reconciliation.service import run_night
 from tests.database import TestServer
@@ -194,3 +196,36 @@ def test_every_step_and_hold_is_in_the_state_table_and_has_its_text() -> None:
     wanted += [f"reconciliation.owner_{owner}" for owner in Owner]
     wanted += [f"reconciliation.resolution_{resolution}" for resolution in Resolution]
     assert [key for key in wanted if not has_text(key)] == []
+
+
+def caught_up(nights: NightScene) -> str | None:
+    """What the job finds to do when nothing waits in the queue."""
+    with nights.runtime.database.begin() as uow:
+        uow.run("DELETE FROM procrastinate_jobs")
+        uow.commit()
+    return jobs.catch_up()
+
+
+def test_catch_up_takes_the_day_whose_second_file_was_cut_off(
+    nights: NightScene, postgres: TestServer
+) -> None:
+    day = date(2026, 11, 20)
+    nights.line(amount=5_000)
+    rows = list(nights.rows)
+    nights.write(day)
+    assert nights.night(day).run.step == Step.DONE
+    assert caught_up(nights) == "7 days"
+    nights.write(day, rows=[*rows, nights.line(amount=7_000)])
+    with cut_at(postgres, "reconciliation_run", "NEW.step = 'checked'"), pytest.raises(psycopg.Error):
+        nights.night(day)
+    assert caught_up(nights) == "8 days"  # seven that nobody fetched, and this one
+
+
+def test_catch_up_fetches_anew_what_came_broken(nights: NightScene) -> None:
+    day = date(2026, 11, 20)
+    nights.write(day, problems=({"line_no": 0, "code": "not_a_workbook", "detail": ""},))
+    assert nights.night(day).run.step == Step.DONE
+    assert caught_up(nights) == "8 days"  # seven that nobody fetched, and this one
+    nights.write(day)
+    assert nights.night(day).run.is_complete
+    assert caught_up(nights) == "7 days"

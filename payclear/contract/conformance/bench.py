@@ -53,6 +53,7 @@ class Subject:
     """An adapter with a merchant account that the simulator knows.
 
     `new_secrets` are the keys after a rotation; a key that is not named there is rotated to its text backwards.
+    `new_options` are options that change with them: the public keys of a bank that signs.
     """
 
     provider: Provider
@@ -60,6 +61,7 @@ class Subject:
     amount: Money = field(default_factory=lambda: Money(150_000))
     protocol: str = ""
     new_secrets: Mapping[str, Secret] = field(default_factory=dict)
+    new_options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,7 +75,10 @@ class Subject:
             secrets[name] = self.new_secrets.get(name) or Secret(old.reveal()[::-1])
             if keeps_previous:
                 secrets[f"{name}_previous"] = old
-        return replace(self.account, secrets=secrets)
+        options: dict[str, str | int | bool] = {**self.account.options, **self.new_options}
+        if keeps_previous:
+            options |= {f"{name}_previous": self.account.options[name] for name in self.new_options}
+        return replace(self.account, options=options, secrets=secrets)
 
 
 @dataclass
@@ -97,6 +102,10 @@ class Inbox:
         return acknowledgement
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a bank may call fifty times at once
+
+
 @contextmanager
 def inbox(clock: Clock) -> Iterator[Inbox]:
     """Run a callback address on a free port of loopback."""
@@ -118,6 +127,8 @@ def inbox(clock: Clock) -> Iterator[Inbox]:
             )
             self.send_response(answer.status)
             self.send_header("content-type", answer.content_type)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
             if answer.status != 204:
                 self.send_header("content-length", str(len(answer.body)))
             self.end_headers()
@@ -128,7 +139,7 @@ def inbox(clock: Clock) -> Iterator[Inbox]:
         def log_message(self, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     made = Inbox(f"http://127.0.0.1:{server.server_port}", clock)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -1,4 +1,4 @@
-"""Plays checkouts, status queries and refunds: success, refusal, silence and broken answers.
+"""Plays checkouts and status queries: success, refusal, silence and broken answers, those to refunds too.
 
 Called by `plays`.
 """
@@ -19,8 +19,8 @@ from payclear.contract.conformance.judgments import (
     has,
     is_the_payment,
     leaves_doubt,
+    refund_query,
     refund_request,
-    truth,
 )
 from payclear.contract.errors import (
     OutcomeUnknown,
@@ -194,6 +194,16 @@ def _broken(fault: str) -> Play:
                 asked = refund_request(payment, payment.subject.amount)
                 payment.plant(f"refund_{fault}")
                 leaves_doubt("the refund", lambda: payment.provider.refund(payment.account, asked))
+        if has(subject, Capability.REFUND_QUERY):
+            with Payment(bench, subject) as payment:
+                payment.create()
+                payment.pay()
+                asked = refund_request(payment, payment.subject.amount)
+                query = refund_query(payment, asked, payment.provider.refund(payment.account, asked))
+                payment.plant(f"refund_query_{fault}")
+                leaves_doubt(
+                    "the refund's query", lambda: payment.provider.query_refund(payment.account, query)
+                )
 
     return broken
 
@@ -229,36 +239,6 @@ def not_found(bench: Bench, subject: Subject) -> None:
         need(late in (Outcome.NOT_SENT, Outcome.PENDING, Outcome.UNKNOWN), f"not known is told as {late}")
 
 
-def refund(bench: Bench, subject: Subject) -> None:
-    """The whole amount goes back once; nothing more is taken for done."""
-    with Payment(bench, subject) as payment:
-        payment.create()
-        payment.pay()
-        asked = refund_request(payment, subject.amount)
-        result = payment.provider.refund(payment.account, asked)
-        done = (Outcome.CONFIRMED, Outcome.PENDING)
-        need(result.outcome in done, f"a refund that was made is told as {result.outcome}")
-        told = truth(payment)
-        need(told["refunded"] == subject.amount.amount, "the provider gave back another amount")
-        again = refund_request(payment, subject.amount)
-        try:
-            more = payment.provider.refund(payment.account, again)
-        except OutcomeUnknown:
-            return
-        need(more.outcome is not Outcome.CONFIRMED, "more than was captured is said to be given back")
-
-
-def refund_timeout(bench: Bench, subject: Subject) -> None:
-    """A refund that was made behind a lost answer is in doubt."""
-    with Payment(bench, subject) as payment:
-        payment.create()
-        payment.pay()
-        asked = refund_request(payment, subject.amount)
-        payment.plant(f"refund_timeout:{HANG_S}")
-        leaves_doubt("the refund", lambda: payment.provider.refund(payment.account, asked))
-        need(truth(payment)["refunded"] == subject.amount.amount, "the simulator made no refund")
-
-
 PLAYS: Mapping[str, Play] = MappingProxyType(
     {
         "success": success,
@@ -273,7 +253,5 @@ PLAYS: Mapping[str, Play] = MappingProxyType(
         "answer_foreign_key": answer_foreign_key,
         "answer_other_payment": answer_other_payment,
         "not_found": not_found,
-        "refund": refund,
-        "refund_timeout": refund_timeout,
     }
 )

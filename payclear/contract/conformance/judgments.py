@@ -4,7 +4,9 @@ Called by `exchanges`, `callbacks` and `statements`; raises Failed with a senten
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from payclear.contract.channels import Channel, Instrument
 from payclear.contract.conformance.bench import (
     Bench,
     Failed,
@@ -25,6 +27,7 @@ from payclear.contract.manifest import Capability
 from payclear.contract.messages import (
     CheckoutResult,
     InboundRequest,
+    RefundQuery,
     RefundRequest,
     RefundResult,
 )
@@ -40,12 +43,19 @@ def is_the_payment(payment: Payment, evidence: Evidence, source: EvidenceSource)
         evidence.attempt_ref == payment.reference,
         f"{source} names {evidence.attempt_ref}, not {payment.reference}",
     )
+    if evidence.outcome is Outcome.CONFIRMED:
+        need(evidence.channel in set(Channel), f"{source} does not say where it was paid: {evidence.channel}")
+        need(
+            evidence.instrument in set(Instrument),
+            f"{source} does not say from what it was paid: {evidence.instrument}",
+        )
     if source is EvidenceSource.CALLBACK and payment.manifest.confirm_by_query:
         need(evidence.outcome in (Outcome.CONFIRMED, Outcome.PENDING), "the callback tells no payment")
         return
     need(evidence.outcome is Outcome.CONFIRMED, f"{source} tells a payment as {evidence.outcome}")
     need(evidence.amount == payment.subject.amount, f"{source} tells another amount: {evidence.amount}")
-    need(bool(evidence.provider_ref), f"{source} carries no reference of the provider")
+    if source is not EvidenceSource.STATUS_QUERY or payment.manifest.answers_numbered:
+        need(bool(evidence.provider_ref), f"{source} carries no reference of the provider")
     ours = payment.provider.merchant_account(payment.account)
     wanted = (
         (ours,)
@@ -98,6 +108,18 @@ def refund_request(payment: Payment, amount: Money) -> RefundRequest:
         asked_at=payment.bench.clock.now(),
         asked_by="doisoat",
         reason="paid twice",
+    )
+
+
+def refund_query(
+    payment: Payment, asked: RefundRequest, answer: RefundResult | None, *, after: timedelta = timedelta(0)
+) -> RefundQuery:
+    """The question about a refund; without an answer its reference at the provider is not known."""
+    return RefundQuery(
+        refund=asked,
+        provider_ref=answer.provider_ref if answer else None,
+        asked_at=payment.bench.clock.now() + after,
+        request_id=new_request_id(),
     )
 
 

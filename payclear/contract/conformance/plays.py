@@ -6,7 +6,7 @@ Called by the suites: `play(scenario_id, bench, subject)` returns, or raises Fai
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from payclear.contract.conformance import callbacks, exchanges, statements
+from payclear.contract.conformance import callbacks, collection, exchanges, refunds, statements
 from payclear.contract.conformance.bench import Bench, Failed, Subject
 from payclear.contract.conformance.exchanges import Play
 from payclear.contract.errors import ProviderError
@@ -21,4 +21,6 @@ def play(scenario_id: str, bench: Bench, subject: Subject) -> None:
         raise Failed(f"the adapter raises {error.code} where it has no reason to: {error}") from error
 
 
-PLAYS: Mapping[str, Play] = MappingProxyType({**exchanges.PLAYS, **callbacks.PLAYS, **statements.PLAYS})
+PLAYS: Mapping[str, Play] = MappingProxyType(
+    {**exchanges.PLAYS, **refunds.PLAYS, **callbacks.PLAYS, **collection.PLAYS, **statements.PLAYS}
+)

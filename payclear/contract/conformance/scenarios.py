@@ -85,11 +85,54 @@ def _learns(manifest: Manifest) -> str | None:
     """A payment must be told of at all before a statement tells it."""
     if Capability.CALLBACK in manifest.capabilities or Capability.STATUS_QUERY in manifest.capabilities:
         return None
+    if Capability.COLLECTION in manifest.capabilities:
+        return "its bank calls first: see the scenarios of collection"
     return "tells of a payment by its statement alone"
+
+
+def _collects(operation: str = "pay") -> Reason:
+    def reason(manifest: Manifest) -> str | None:
+        if Capability.COLLECTION not in manifest.capabilities:
+            return "no bank collects through it"
+        if operation not in manifest.collection_operations:
+            return f"its protocol has no message for it ({operation})"
+        return None
+
+    return reason
+
+
+def _leaves_open(manifest: Manifest) -> str | None:
+    if _collects()(manifest):
+        return _collects()(manifest)
+    return None if manifest.callback_uncovered else "its signature covers every field"
+
+
+def _signs_replies(manifest: Manifest) -> str | None:
+    if _collects()(manifest):
+        return _collects()(manifest)
+    return None if manifest.collection_replies_signed else "our replies carry no signature in its protocol"
 
 
 def _refunds(manifest: Manifest) -> str | None:
     return None if Capability.REFUND in manifest.capabilities else "offers no refund"
+
+
+def _refunds_parts(manifest: Manifest) -> str | None:
+    if Capability.PARTIAL_REFUND in manifest.capabilities or _refunds(manifest):
+        return _refunds(manifest)
+    return "gives whole payments back only"
+
+
+def _repeats_refunds(manifest: Manifest) -> str | None:
+    if manifest.refund_repeats_safely or _refunds(manifest):
+        return _refunds(manifest)
+    return "does not promise that a refund asked twice is one"
+
+
+def _asks_refunds(manifest: Manifest) -> str | None:
+    if Capability.REFUND_QUERY in manifest.capabilities or _refunds(manifest):
+        return _refunds(manifest)
+    return "offers no query of a refund"
 
 
 def _statement(part: str = "") -> Reason:
@@ -127,8 +170,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     _s("foreign_key", "Callback signed with another key", _calls_back),
     _s("key_rotation", "Key rotated while a payment is under way", _calls_back),
     _s("redaction", "Transcripts without secrets and persons", _is_called),
-    _s("refund", "Refund, and never more than was captured", _refunds),
-    _s("refund_timeout", "No answer to a refund that was made", _refunds),
+    _s("refund", "Refund of the whole, and never more than was captured", _refunds),
+    _s("refund_part", "Refund in parts, and never more than was captured", _refunds_parts),
+    _s("refund_refused", "The provider refuses a refund", _refunds),
+    _s("refund_repeated", "The same refund asked twice goes back once", _repeats_refunds),
+    _s("refund_timeout", "No answer to a refund that was made; asking finds it", _refunds),
+    _s("refund_lost", "No answer to a refund that never arrived; asking does not find it", _refunds),
+    _s("refund_pending", "A refund under way is neither done nor refused", _asks_refunds),
     _s("captured", "Success reaches the books once", _learns, books=True),
     _s("duplicate_100", "The same callback a hundred times", _calls_back, books=True),
     _s("parallel_50", "The same callback fifty times at once", _calls_back, books=True),
@@ -139,6 +187,44 @@ SCENARIOS: tuple[Scenario, ...] = (
     _s("wrong_amount", "Another amount was paid", _learns, books=True),
     _s("wrong_merchant", "Callback for another merchant account", _names_merchant, books=True),
     _s("unknown_order", "Callback for a payment that is not ours", _calls_back, books=True),
+    _s("collect_reading", "Counter: every message says what was done", _collects()),
+    _s("collect_verdicts", "Counter: every answer of ours is heard as what it is", _collects()),
+    _s("collect_reply_foreign_key", "Counter: our reply signed with another key", _signs_replies),
+    _s("collect_tampered", "Counter: message tampered with, field by field", _collects()),
+    _s("collect_foreign_key", "Counter: message signed with another key", _collects()),
+    _s("collect_key_rotation", "Counter: the bank's key rotated in flight", _collects()),
+    _s("collect_found", "Counter: bill by payment code, dossier, decision", _collects("inquire"), books=True),
+    _s("collect_unknown", "Counter: a number nobody knows", _collects("inquire"), books=True),
+    _s("collect_paid_before", "Counter: a bill that is paid already", _collects(), books=True),
+    _s("collect_confirming", "Counter: a payment elsewhere is being confirmed", _collects(), books=True),
+    _s("collect_captured", "Counter: cash reaches the dossier once", _collects(), books=True),
+    _s("collect_duplicate_100", "Counter: the same payment a hundred times", _collects(), books=True),
+    _s("collect_parallel_50", "Counter: the same payment fifty times at once", _collects(), books=True),
+    _s("collect_answer_lost", "Counter: our answer is lost, the bank repeats", _collects(), books=True),
+    _s("collect_other_content", "Counter: the same reference with other content", _collects(), books=True),
+    _s("collect_wrong_amount", "Counter: another amount was paid", _collects(), books=True),
+    _s("collect_unknown_bill", "Counter: a bill that nobody handed out", _collects(), books=True),
+    _s("collect_other_bill", "Counter: the bill of another document", _collects(), books=True),
+    _s(
+        "collect_open_fields",
+        "Counter: fields without signature changed on the way",
+        _leaves_open,
+        books=True,
+    ),
+    _s("collect_too_late", "Counter: paid when the bill's time was over", _collects(), books=True),
+    _s("collect_forged", "Counter: a forged message changes nothing but a counter", _collects(), books=True),
+    _s("collect_replayed", "Counter: a message replayed at once and a day later", _collects(), books=True),
+    _s("collect_reversed", "Counter: taken back, owed again, paid again", _collects("reverse"), books=True),
+    _s("collect_reversed_twice", "Counter: taken back twice", _collects("reverse"), books=True),
+    _s("collect_reversed_late", "Counter: taken back after the day's end", _collects("reverse"), books=True),
+    _s(
+        "collect_reversed_unknown",
+        "Counter: taken back what was never paid",
+        _collects("reverse"),
+        books=True,
+    ),
+    _s("collect_status", "Counter: the bank asks what became of it", _collects("status"), books=True),
+    _s("collect_redaction", "Counter: logs without secrets and persons", _collects(), books=True),
     _s("statement_sound", "Statement: sound", _statement()),
     _s("statement_missing_line", "Statement: a line is missing", _statement()),
     _s("statement_extra_line", "Statement: money nobody here asked for", _statement()),

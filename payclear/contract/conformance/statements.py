@@ -11,11 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 from payclear.contract.conformance.bench import Bench, Failed, Payment, Subject, need
+from payclear.contract.conformance.counter import BankCounter
 from payclear.contract.errors import StatementUnavailable
+from payclear.contract.manifest import Capability
 from payclear.contract.messages import ParsedStatement, StatementEntry
 from payclear.contract.outcomes import Outcome
 from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import attempt_ref, new_order_ref
+from payclear.kernel.payment_code import new_payment_code
 
 Row = tuple[str, str, int, Outcome]
 EXTRA_AMOUNT = 50_000
@@ -189,7 +192,7 @@ _CHECKS: Mapping[str, Callable[[Pair], None]] = MappingProxyType(
 def _planted(kind: str) -> Callable[[Bench, Subject], None]:
     def play(bench: Bench, subject: Subject) -> None:
         on, row, wire_ref = _paid(bench, subject)
-        extra_ref = attempt_ref(new_order_ref(), 1)
+        extra_ref = new_payment_code() if _collects(subject) else attempt_ref(new_order_ref(), 1)
         fault: dict[str, Any] = {"kind": kind, "attempt_ref": wire_ref}
         if kind == "extra_line":
             fault |= {"attempt_ref": extra_ref, "amount": EXTRA_AMOUNT}
@@ -201,11 +204,25 @@ def _planted(kind: str) -> Callable[[Bench, Subject], None]:
 
 
 def _paid(bench: Bench, subject: Subject) -> tuple[date, Row, str]:
+    if _collects(subject):
+        return _paid_at_counter(bench, subject)
     with Payment(bench, subject) as payment:
         payment.create()
         payment.pay()
     row: Row = ("payment", payment.reference, subject.amount.amount, Outcome.CONFIRMED)
     return vietnam_date(bench.clock.now()), row, payment.wire_ref
+
+
+def _paid_at_counter(bench: Bench, subject: Subject) -> tuple[date, Row, str]:
+    """A bank that collects lists our bill as the reference."""
+    with BankCounter(bench, subject) as counter:
+        bill_id = counter.visit("pay")["bill_id"]
+    row: Row = ("payment", bill_id, subject.amount.amount, Outcome.CONFIRMED)
+    return vietnam_date(bench.clock.now()), row, bill_id
+
+
+def _collects(subject: Subject) -> bool:
+    return Capability.COLLECTION in subject.provider.manifest.capabilities
 
 
 def _parse(bench: Bench, subject: Subject, on: date, faults: list[dict[str, Any]]) -> ParsedStatement:

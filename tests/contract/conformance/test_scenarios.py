@@ -5,7 +5,8 @@ from payclear.contract.conformance.scenarios import SCENARIOS
 from payclear.contract.conformance.table import render
 from payclear.contract.manifest import Capability, Manifest, load_manifest
 
-FULL = load_manifest(Path(__file__).parents[3] / "providers" / "sandbox" / "manifest.toml")
+SANDBOX = load_manifest(Path(__file__).parents[3] / "providers" / "sandbox" / "manifest.toml")
+FULL = replace(SANDBOX, capabilities=frozenset(Capability), callback_uncovered=("open",))
 NOTHING = replace(FULL, name="nothing", capabilities=frozenset())
 
 
@@ -37,7 +38,18 @@ def test_each_fact_of_the_manifest_takes_away_its_own_scenarios():
     assert refused(replace(FULL, callback_on=("paid",))) == {"reordered"}
     assert refused(replace(FULL, reports=("refused",))) == {"cancelled"}
     assert refused(replace(FULL, checkout_calls=False)) == set()
-    assert refused(without(Capability.REFUND)) == {"refund", "refund_timeout"}
+    assert refused(without(Capability.REFUND)) == {
+        scenario.id for scenario in SCENARIOS if scenario.id.startswith("refund")
+    }
+    assert refused(without(Capability.COLLECTION)) == {
+        scenario.id for scenario in SCENARIOS if scenario.id.startswith("collect_")
+    }
+    assert refused(replace(FULL, collection_replies_signed=False)) == {"collect_reply_foreign_key"}
+    assert refused(replace(FULL, callback_uncovered=())) == {"collect_open_fields"}
+    assert refused(replace(FULL, collection_operations=("inquire", "pay", "status"))) == {
+        scenario.id for scenario in SCENARIOS if scenario.id.startswith("collect_reversed")
+    }
+    assert refused(replace(FULL, collection_operations=("inquire", "pay", "reverse"))) == {"collect_status"}
     assert refused(replace(FULL, statement_parts=("trailer",))) == {
         "statement_status_failed",
         "statement_status_unknown",

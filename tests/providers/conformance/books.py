@@ -244,8 +244,9 @@ def late(desk: Desk) -> None:
     desk.learn(Paid(order.id, attempt.id, payment, told))
     amount = desk.subject.amount.amount
     if before is OrderState.EXPIRED and desk.attempt(paid).state == "expired":
-        # Nobody told us and the provider calls no more: only the statement can. Nothing may be booked from nothing.
+        # Nobody told us and we ask no more: only the statement can. Nothing may be booked from nothing.
         assert not desk.calls_back
+        assert not desk.subject.provider.manifest.watch_hours
         assert desk.money() == []
     elif before is OrderState.EXPIRED:
         assert desk.state(paid) is OrderState.EXPIRED

@@ -7,6 +7,7 @@ import pytest
 
 from payclear.assembly import assemble
 from payclear.contract.conformance.bench import Bench, Inbox, Subject, inbox
+from payclear.contract.manifest import Capability
 from payclear.contract.registry import ProviderLine, ProviderRegistry
 from payclear.db.uow import Database
 from payclear.kernel.clock import FixedClock
@@ -66,18 +67,33 @@ def subject(adapter: str, running: Simulator, clock: FixedClock) -> Iterator[Sub
 
 
 @pytest.fixture
+def elsewhere(running: Simulator, clock: FixedClock) -> Iterator[Subject]:
+    """Another way to pay than the bank's counter."""
+    transport = Transport(connect_timeout_s=1, read_timeout_s=0.3, total_deadline_s=1)
+    yield SUBJECTS["sandbox"].subject("sandbox", running.url, transport, clock)
+    transport.close()
+
+
+@pytest.fixture
 def runtime(
-    postgres: TestServer, session_runtime: Runtime, settings: Settings, clock: FixedClock, subject: Subject
+    postgres: TestServer,
+    session_runtime: Runtime,
+    settings: Settings,
+    clock: FixedClock,
+    subject: Subject,
+    elsewhere: Subject,
 ) -> Iterator[Runtime]:
-    """The tools of a process whose only provider account is the subject's, on an empty database."""
-    line = ProviderLine(
-        account=subject.account, provider=subject.provider, cut_off="00:00", grace_business_days=1
-    )
+    """The tools of a process with the subject's account and, besides a bank that collects, one to pay elsewhere."""
+    collects = Capability.COLLECTION in subject.provider.manifest.capabilities
+    lines = [
+        ProviderLine(account=each.account, provider=each.provider, cut_off="00:00", grace_business_days=1)
+        for each in ([subject, elsewhere] if collects else [subject])
+    ]
     made = Runtime(
         settings=settings,
         clock=clock,
         database=Database(session_runtime.database.engine, clock),
-        providers=ProviderRegistry({line.code: line}),
+        providers=ProviderRegistry({line.code: line for line in lines}),
         sealer=session_runtime.sealer,
         blind_index=session_runtime.blind_index,
     )

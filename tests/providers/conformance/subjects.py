@@ -11,6 +11,7 @@ from payclear.contract.messages import Account
 from payclear.contract.provider import Provider
 from payclear.kernel.clock import Clock
 from payclear.kernel.secret import Secret
+from providers.bidv.provider import BidvProvider
 from providers.keypay.client import KeypayClient
 from providers.keypay.provider import KeypayProvider
 from providers.momo.client import MomoClient
@@ -21,6 +22,7 @@ from providers.ninepay.client import NinepayClient
 from providers.ninepay.provider import NinepayProvider
 from providers.onepay.client import OnepayClient
 from providers.onepay.provider import OnepayProvider
+from providers.opencollection.provider import OpenCollectionProvider
 from providers.paymentplatform.client import PaymentPlatformClient
 from providers.paymentplatform.provider import PaymentPlatformProvider
 from providers.payoo.client import PayooClient
@@ -33,6 +35,7 @@ from providers.sepay.client import SepayClient
 from providers.sepay.provider import SepayProvider
 from providers.simulator import registry
 from providers.transport import Transport
+from providers.vietinbank.provider import VietinBankProvider
 from providers.vietqr.provider import VietQrProvider
 from providers.viettel.client import ViettelClient
 from providers.viettel.provider import ViettelProvider
@@ -40,7 +43,9 @@ from providers.vnpay.client import VnpayClient
 from providers.vnpay.provider import VnpayProvider
 from providers.zalopay.client import ZaloPayClient
 from providers.zalopay.provider import ZaloPayProvider
+from tests.providers.conformance import banks
 
+# Keys of the collecting banks are those of the demonstration accounts.
 DEMO = {kind.name: kind.demo for kind in registry.load()}
 
 
@@ -52,6 +57,7 @@ class Demo:
     options: Mapping[str, str]
     secrets: Mapping[str, str]
     new_secrets: Mapping[str, str] = field(default_factory=dict)
+    new_options: Mapping[str, str] = field(default_factory=dict)
 
     def subject(self, adapter: str, url: str, transport: Transport, clock: Clock) -> Subject:
         """The adapter on its demo account at a simulator."""
@@ -69,6 +75,7 @@ class Demo:
                 secrets={name: Secret(_filled(adapter, value)) for name, value in self.secrets.items()},
             ),
             new_secrets={name: Secret(value) for name, value in self.new_secrets.items()},
+            new_options=self.new_options,
         )
 
 
@@ -77,6 +84,11 @@ def _filled(adapter: str, value: str) -> str:
 
 
 SUBJECTS: Mapping[str, Demo] = {
+    "bidv": Demo(
+        make=lambda transport, clock: BidvProvider(transport, clock),
+        options={"service_id": "=biller_id", "statement_url": "{url}/bidv/statements"},
+        secrets={"secret_key": "=secret", "statement_key": "=statement_key"},
+    ),
     "keypay": Demo(
         make=lambda transport, clock: KeypayProvider(KeypayClient(transport)),
         options={
@@ -84,6 +96,7 @@ SUBJECTS: Mapping[str, Demo] = {
             "create_url": "{url}/keypay/create",
             "detail_url": "{url}/keypay/detail",
             "refund_url": "{url}/keypay/refund",
+            "refund_detail_url": "{url}/keypay/refund-detail",
             "page_origin": "{url}",
             "refusal_statuses": "1,2",
             "not_found_errors": "14",
@@ -125,6 +138,19 @@ SUBJECTS: Mapping[str, Demo] = {
             "statement_url": "{url}/onepay/statements",
         },
         secrets={"hash_secret": "=key", "query_password": "=query_password"},
+    ),
+    "opencollection": Demo(
+        make=lambda transport, clock: OpenCollectionProvider(transport, clock),
+        options={
+            "biller_id": "=biller_id",
+            "bank_key_id": "=key_id",
+            "bank_public_key": banks.OPEN_BANK_PUBLIC,
+            "reply_key_id": "=biller_key_id",
+            "statement_url": "{url}/opencollection/statements",
+        },
+        secrets={"reply_key": banks.OPEN_BILLER, "statement_key": "=statement_key"},
+        new_secrets={"reply_key": banks.OTHER_ED25519},
+        new_options={"bank_key_id": "bank-demo-2", "bank_public_key": banks.OTHER_ED25519_PUBLIC},
     ),
     "paymentplatform": Demo(
         make=lambda transport, clock: PaymentPlatformProvider(PaymentPlatformClient(transport)),
@@ -174,6 +200,23 @@ SUBJECTS: Mapping[str, Demo] = {
         },
         secrets={"secret_key": "=secret", "notification_secret": "=key"},
     ),
+    "vietinbank": Demo(
+        make=lambda transport, clock: VietinBankProvider(transport, clock),
+        options={
+            "provider_id": "=provider_id",
+            "merchant_id": "=biller_id",
+            "account_number": "=account",
+            "virtual_account_prefix": "=prefix",
+            "trans_id_length": "14",
+            "bank_public_key": banks.VIETINBANK_PUBLIC,
+            "channels": "211901=COUNTER_BRANCH, 211902=ATM, 211903=EBANKING",
+            "instruments": "CASH=CASH, ACCOUNT=ACCOUNT, CARD=CARD",
+            "statement_url": "{url}/vietinbank/statements",
+        },
+        secrets={"private_key": banks.VIETINBANK_BILLER, "statement_key": "=statement_key"},
+        new_secrets={"private_key": banks.OTHER_RSA},
+        new_options={"bank_public_key": banks.OTHER_RSA_PUBLIC},
+    ),
     "vietqr": Demo(
         make=lambda transport, clock: VietQrProvider(transport, clock),
         options={
@@ -211,6 +254,7 @@ SUBJECTS: Mapping[str, Demo] = {
         options={
             "app_id": "=app_id",
             "base_url": "{url}/zalopay",
+            "refund_not_found_code": "-21",
             "pay_origin": "{url}",
             "statement_url": "{url}/zalopay/statements",
         },

@@ -5,9 +5,12 @@ from flask import Flask
 
 from payclear.contract.conformance.bench import Bench, Subject
 from payclear.contract.conformance.scenarios import SCENARIOS
-from tests.providers.conformance.books import PLAYS, Desk
+from tests.providers.conformance import books, counter_books
+from tests.providers.conformance.books import Desk
 from tests.providers.conformance.cells import cells
 from tests.scenes import Scene
+
+PLAYS = {**books.PLAYS, **counter_books.PLAYS}
 
 
 @pytest.mark.parametrize(("adapter", "scenario"), cells(needs_books=True))

@@ -14,6 +14,7 @@ def keypay_account(base_url="https://keypay.example.vn", **changes):
         "create_url": f"{base_url}/keypay/create",
         "detail_url": f"{base_url}/keypay/detail",
         "refund_url": f"{base_url}/keypay/refund",
+        "refund_detail_url": f"{base_url}/keypay/refund-detail",
         "page_origin": base_url,
         "refusal_statuses": "1,2",
         "not_found_errors": "14",

@@ -67,8 +67,8 @@ def test_shifts_borders_of_values(value, shifts):
     [
         ("qr", ("QR", "WALLET")),
         ("napas", ("WALLET", "CARD")),
-        ("", ("WALLET", None)),
-        ("new", ("WALLET", None)),
+        ("", ("WALLET", "UNSTATED")),
+        ("new", ("WALLET", "UNSTATED")),
     ],
 )
 def test_channel_and_instrument_in_the_domains_words(pay_type, words):

@@ -255,3 +255,14 @@ def test_nganluong_wrong_secret_is_refused(live):
     wrong = account(ours.option("pay_origin"), secrets={"merchant_secret": Secret("wrong")})
     with pytest.raises(ProviderRefused):
         asker.start_checkout(wrong, checkout())
+
+
+def test_nganluong_money_that_comes_after_the_time_is_found_by_asking_on(live, control):
+    asker, ours = live
+    opened = asker.start_checkout(ours, checkout())
+    late = status_query(provider_ref=opened.provider_ref, asked_at=LATE)
+    assert asker.query_status(ours, late).outcome is Outcome.NOT_SENT
+    control("pay", pay_url=opened.redirect_url)
+    evidence = asker.query_status(ours, late)
+    assert (evidence.outcome, evidence.amount) == (Outcome.CONFIRMED, Money(150_000))
+    assert asker.manifest.watch_hours == 24, "nothing else would ever tell of it"

@@ -66,7 +66,7 @@ def test_request_id_long_references_stay_different_and_fit():
 
 @pytest.mark.parametrize(
     ("method", "words"),
-    [("ATM_CARD", ("EBANKING", "CARD")), ("WALLET", ("WALLET", "WALLET")), ("NEW", (None, None))],
+    [("ATM_CARD", ("EBANKING", "CARD")), ("WALLET", ("WALLET", "WALLET")), ("NEW", ("GATEWAY", "UNSTATED"))],
 )
 def test_channel_and_instrument_in_the_domains_words(method, words):
     assert mapping.channel_and_instrument(method) == words

@@ -15,7 +15,15 @@ from providers.payoo import mapping, provider
 from providers.payoo.client import PayooClient
 from providers.payoo.provider import PayooProvider
 from providers.transport import Answer
-from tests.providers.factories import NOW, REFERENCE, checkout, inbound, refund_request, status_query
+from tests.providers.factories import (
+    NOW,
+    REFERENCE,
+    checkout,
+    inbound,
+    refund_query,
+    refund_request,
+    status_query,
+)
 from tests.providers.payoo.factories import SECRET, account, checksum, enveloped, notice, secrets
 
 ACCOUNT = account()
@@ -278,6 +286,33 @@ def test_refund_whole_only_and_doubt_stays_doubt():
         provider.refund(ACCOUNT, refund_request(amount=Money(1)))
     with pytest.raises(OutcomeUnknown):
         adapter(answered({"ResponseCode": 0}, "other")).refund(ACCOUNT, refund_request())
+
+
+@pytest.mark.parametrize(
+    ("data", "minutes", "outcome"),
+    [
+        (order(PaymentStatus=3), 1, Outcome.CONFIRMED),
+        (order(), 29, Outcome.PENDING),
+        (order(), 31, Outcome.NOT_SENT),
+        (order(PaymentStatus=2), 31, Outcome.UNKNOWN),
+    ],
+)
+def test_query_refund_is_what_the_orders_state_says(data, minutes, outcome):
+    query = refund_query(asked_at=refund_request().asked_at + timedelta(minutes=minutes))
+    assert adapter(answered(data)).query_refund(ACCOUNT, query).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered({"ResponseCode": 7}),
+        answered(order(OrderNo="PCOTHER")),
+        answered(order(PaymentStatus=3), "other"),
+    ],
+)
+def test_query_refund_answer_that_proves_nothing_leaves_doubt(answer):
+    with pytest.raises(OutcomeUnknown):
+        adapter(answer).query_refund(ACCOUNT, refund_query())
 
 
 def test_account_problems_are_plain_sentences():

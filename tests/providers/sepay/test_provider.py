@@ -279,6 +279,12 @@ def test_query_status_answer_says(body, status, hours, outcome):
     assert adapter(Fixed(body, status)).query_status(ACCOUNT, query).outcome is outcome
 
 
+def test_query_status_gives_no_second_name_to_the_transfer_a_notification_names():
+    told = order(transactions=[{"transaction_id": "68da43da2d9de", "transaction_status": "APPROVED"}])
+    answer = adapter(Fixed(told, 200)).query_status(ACCOUNT, status_query(attempt_ref=REF, asked_at=NOW))
+    assert (answer.outcome, answer.provider_ref) == (Outcome.CONFIRMED, None)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

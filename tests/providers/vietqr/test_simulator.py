@@ -87,3 +87,21 @@ def test_vietqr_statement_with_a_planted_error(adapter, account, control, qr_tex
     parsed = adapter.parse_statement(account, adapter.fetch_statement(account, TODAY))
     assert [problem.code for problem in parsed.problems] == codes
     assert [entry.attempt_ref for entry in parsed.entries] == refs
+
+
+def test_vietqr_transfer_typed_by_hand_with_the_code_alone_is_told_and_listed(
+    adapter, account, simulator, http, receiver
+):
+    form = {"account": "113366668888", "amount": "150.000 ₫", "memo": f"{CODE[:5]} {CODE[5:]}"}
+    answer = http.post(f"{simulator.url}/vietqr/transfer", data=form, timeout=10)
+    assert 'data-testid="transferred"' in answer.text
+    told = adapter.verify_callback(account, callback_of(receiver.wait_for(1)[0])).evidence
+    assert (told.attempt_ref, told.amount) == (CODE, Money(150_000))
+
+
+@pytest.mark.parametrize("changes", [{"account": "1"}, {"amount": "0"}, {"amount": "x"}, {"memo": " . "}])
+def test_vietqr_transfer_that_can_not_be_made_moves_nothing(simulator, http, receiver, changes):
+    form = {"account": "113366668888", "amount": "150000", "memo": REF} | changes
+    answer = http.post(f"{simulator.url}/vietqr/transfer", data=form, timeout=10)
+    assert 'data-testid="refused"' in answer.text
+    assert receiver.calls == []

@@ -128,12 +128,26 @@ def test_verify_callback_unreadable_is_malformed(content):
         provider.verify_callback(ACCOUNT, post(content))
 
 
-def test_verify_callback_shifted_borders_do_not_make_another_order():
-    """What is joined without a separator could be cut elsewhere: the bill code pins order and amount."""
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"trans_amount": "15000", "vt_transaction_id": "014226112"},
+        {"trans_amount": "15000014226112", "vt_transaction_id": ""},
+        {"payment_status": "11", "trans_amount": "50000"},
+        {"merchant_code": f"DEMOVT{REFERENCE[:1]}", "order_id": REFERENCE[1:]},
+        {"merchant_code": "DEMOV", "order_id": f"T{REFERENCE}"},
+    ],
+)
+def test_verify_callback_digits_moved_between_fields_are_refused_though_the_checksum_holds(moved):
+    """The values are joined without a separator: the bill code pins order and amount."""
     signed = dict(parse_qsl(told().decode()))["check_sum"]
-    moved = RESULT | {"trans_amount": "15000", "vt_transaction_id": "014226112", "check_sum": signed}
-    got = provider.verify_callback(ACCOUNT, post(urlencode(moved).encode()))
-    assert got.confirm_by_query is True  # it verifies, as the protocol has it; only the inquiry is believed
+    with pytest.raises(CallbackMalformed):
+        provider.verify_callback(ACCOUNT, post(urlencode(RESULT | moved | {"check_sum": signed}).encode()))
+
+
+def test_verify_callback_another_amount_than_the_bill_is_told_as_it_is():
+    got = provider.verify_callback(ACCOUNT, post(told(trans_amount="149999")))
+    assert (got.evidence.amount, got.confirm_by_query) == (Money(149_999), True)
 
 
 def test_verify_callback_previous_pair_holds_while_it_overlaps():

@@ -120,7 +120,7 @@ def test_query_status_not_found_is_pending_while_the_pay_url_lives_and_not_sent_
     assert (living.outcome, living.amount, living.detail_code) == (Outcome.PENDING, None, "api-91")
     late = query_with(unknown, asked_at=NOW + timedelta(minutes=15))
     assert late.outcome is Outcome.NOT_SENT
-    assert late.channel is None
+    assert late.channel == "GATEWAY"
 
 
 @pytest.mark.parametrize("api_code", ["02", "03"])

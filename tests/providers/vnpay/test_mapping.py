@@ -108,11 +108,11 @@ def test_detail_code_keeps_the_status_where_it_says_more(response, status, code)
 @pytest.mark.parametrize(
     ("bank", "card", "words"),
     [
-        ("", "", (None, None)),
+        ("", "", ("GATEWAY", "UNSTATED")),
         ("NCB", "ATM", ("EBANKING", "CARD")),
         ("NCB", "QRCODE", ("QR", "ACCOUNT")),
-        ("VNPAYQR", "", ("QR", None)),
-        ("NCB", "NEW", ("EBANKING", None)),
+        ("VNPAYQR", "", ("QR", "UNSTATED")),
+        ("NCB", "NEW", ("EBANKING", "UNSTATED")),
     ],
 )
 def test_channel_and_instrument_in_the_domains_words(bank, card, words):

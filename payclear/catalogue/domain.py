@@ -1,0 +1,103 @@
+"""Routing rules and service fee programmes as frozen values, and the words their conditions use. Pure."""
+
+from dataclasses import dataclass
+from datetime import date, time
+from enum import StrEnum
+
+
+class RuleEffect(StrEnum):
+    """What a routing rule does with an account whose case it fits."""
+
+    OFFER = "offer"
+    WITHHOLD = "withhold"
+    PREFER = "prefer"  # names it before others; decides nothing about whether it is offered
+
+
+class Method(StrEnum):
+    """How a citizen pays with an account; the groups of the payment page, in its order."""
+
+    QR = "qr"
+    BANK = "bank"  # bank application or card, on a page of the provider
+    WALLET = "wallet"
+    COUNTER = "counter"
+
+
+class DayCondition(StrEnum):
+    """On which days a rule holds, by the business calendar of the account."""
+
+    BUSINESS_DAY = "business_day"
+    DAY_OFF = "day_off"
+
+
+class RuleHealth(StrEnum):
+    """The health a rule may name. An account that is closed is never offered, whatever the rules say."""
+
+    GOOD = "good"
+    SLOW = "slow"
+    FAILING = "failing"
+
+
+class FeeBearer(StrEnum):
+    """Who pays a provider's service fee; the state's amount is the same whoever does."""
+
+    PAYER = "PAYER"
+    AGENCY = "AGENCY"
+    WAIVED = "WAIVED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One routing rule; a condition that is None fits everything. The lowest rank that fits decides.
+
+    Amounts are in đồng, from and to included. `time_from` is included, `time_to` is not, both in Viet Nam; a span may
+    cross midnight. `cut_off_within_minutes`: the account's business day ends within so many minutes.
+    """
+
+    code: str
+    valid_from: date
+    valid_to: date | None = None
+    rank: int
+    effect: RuleEffect
+    provider_account: str | None = None
+    method: Method | None = None
+    kind: str | None = None
+    agency_code: str | None = None
+    amount_from: int | None = None
+    amount_to: int | None = None
+    payer_fee_above: int | None = None
+    health: tuple[str, ...] | None = None
+    cut_off_within_minutes: int | None = None
+    day: DayCondition | None = None
+    time_from: time | None = None
+    time_to: time | None = None
+    reason_vi: str
+    reason_en: str
+    legal_basis: str
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says that an account is offered or not."""
+        return self.effect is not RuleEffect.PREFER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeProgramme:
+    """What a provider's account charges for a payment, and who bears it, from a day to a day, both included.
+
+    `fixed` plus `per_million` of the amount, kept between `fee_min` and `fee_max`; VAT comes on top unless it is within.
+    """
+
+    code: str
+    valid_from: date
+    valid_to: date | None = None
+    provider_account: str
+    kind: str | None = None
+    agency_code: str | None = None
+    borne_by: FeeBearer
+    fixed: int = 0
+    per_million: int = 0
+    fee_min: int | None = None
+    fee_max: int | None = None
+    vat_inclusive: bool = True
+    vat_per_mille: int = 0
+    legal_basis: str

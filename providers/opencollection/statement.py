@@ -1,0 +1,9 @@
+"""Reads the day file of a bank that speaks the open collection API. Pure; called by provider.py."""
+
+from payclear.contract.messages import ParsedStatement
+from providers import collection_sheet
+
+
+def parse(content: bytes) -> ParsedStatement:
+    """Read a day file as docs/banks.md describes it; never raises."""
+    return collection_sheet.parse(content)

@@ -1,0 +1,1 @@
+"""What banks collect for us: the core, through the real door."""
