@@ -26,6 +26,7 @@ from payclear.simulation.visitors import Browser, NoAnswer, Page, PortalCaller, 
 # The page is looked at again after these: a citizen who waits for a confirmation, then for another try.
 PATIENCE_S = (60, 300, 1200, 3600)
 COUNTER_REPEATS = 3
+REFUND_HEALS_AFTER_S = 2 * 3600
 RETURN_PATH = "/return?dossier="
 _ENDS = frozenset({"paid", "failed", "expired", "cancelled", "review", "reversed"})
 
@@ -365,6 +366,7 @@ def _refund(life: Life, town: Town) -> None:
     amount = life.plan.amount if whole else max(life.plan.amount * refund.share // 100, 1)
     if refund.fault:
         town.control.plant(traits.protocol, made.attempt_ref, [refund.fault])
+        town.on_heal(REFUND_HEALS_AFTER_S, traits.protocol, made.attempt_ref, [])
     said = town.on_refund(made.attempt_ref, amount)
     made.refunded = amount
     life.tell(town.clock, f"staff give {amount} back {refund.fault}: {said}")

