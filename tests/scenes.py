@@ -10,13 +10,8 @@ from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.money import Money
 from payclear.obligations.domain import Line, LineType, ServedMethod
-from payclear.obligations.service import (
-    DossierDocument,
-    FineDocument,
-    ObligationView,
-    RegisterObligation,
-    register,
-)
+from payclear.obligations.records import DossierDocument, FineDocument, ObligationView, RegisterObligation
+from payclear.obligations.service import register
 from payclear.orders.checkout import open_attempt, record_checkout
 from payclear.orders.evidence import Applied, apply_evidence
 from payclear.orders.records import AttemptView, OrderView

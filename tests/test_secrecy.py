@@ -8,8 +8,8 @@ from payclear.contract.messages import InboundRequest
 from payclear.identity.queries import KeyRow, SessionRow, StaffRow
 from payclear.identity.service import IssuedKey
 from payclear.identity.sessions import NewSession, StaffPrincipal
+from payclear.obligations.records import RegisterObligation
 from payclear.obligations.schemas import ObligationRequest
-from payclear.obligations.service import RegisterObligation
 
 HIDDEN: dict[type, set[str]] = {
     NewSession: {"token"},

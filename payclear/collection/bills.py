@@ -22,7 +22,7 @@ from payclear.kernel.payment_code import is_payment_code, new_payment_code
 from payclear.obligations import service as obligations
 from payclear.obligations.domain import ObligationState
 from payclear.obligations.obligors import obligor_names
-from payclear.obligations.service import ObligationView
+from payclear.obligations.records import ObligationView
 from payclear.orders.collecting import hindrance
 from payclear.orders.domain import OrderState
 from payclear.orders.records import OrderView

@@ -10,6 +10,7 @@ from payclear.kernel.errors import InvalidInput
 from payclear.kernel.ids import InvalidId, parse_public_id
 from payclear.obligations import service
 from payclear.obligations.domain import InvalidDecision, InvalidDossierCode, ObligationState, Quote
+from payclear.obligations.records import DocumentAlreadyRegistered, ObligationNotFound, RegisterObligation
 from payclear.obligations.schemas import (
     PREFIX,
     REGISTRATION,
@@ -17,7 +18,6 @@ from payclear.obligations.schemas import (
     ObligationSchema,
     obligation_json,
 )
-from payclear.obligations.service import DocumentAlreadyRegistered, ObligationNotFound, RegisterObligation
 
 blueprint = Blueprint("obligations_api", __name__)
 

@@ -17,13 +17,24 @@ class ObligationKind(StrEnum):
 
     DOSSIER_FEE = "dossier_fee"
     TRAFFIC_FINE = "traffic_fine"
+    HOUSEHOLD_HEALTH_INSURANCE = "household_health_insurance"
+    VOLUNTARY_SOCIAL_INSURANCE = "voluntary_social_insurance"
+    TAX = "tax"
+    LAND_OBLIGATION = "land_obligation"
+    CONTRIBUTION = "contribution"
 
 
 class ObligationState(StrEnum):
-    """Where an obligation stands."""
+    """Where an obligation stands.
+
+    `exempted`: nothing is to be paid, with a reason. `paid_elsewhere`: the agency says that it was paid without us.
+    """
 
     OPEN = "open"
+    PARTIALLY_PAID = "partially_paid"
     PAID = "paid"
+    EXEMPTED = "exempted"
+    PAID_ELSEWHERE = "paid_elsewhere"
     CANCELLED = "cancelled"
 
 
@@ -35,6 +46,11 @@ class LineType(StrEnum):
     FINE = "fine"
     LATE_SURCHARGE = "late_surcharge"
     COURIER = "courier"
+    OTHER_SERVICE = "other_service"
+    INSURANCE = "insurance"
+    TAX = "tax"
+    LAND = "land"
+    CONTRIBUTION = "contribution"
 
 
 class ServedMethod(StrEnum):
@@ -45,18 +61,47 @@ class ServedMethod(StrEnum):
     ELECTRONIC = "electronic"
 
 
+PAYABLE_STATES = frozenset({ObligationState.OPEN, ObligationState.PARTIALLY_PAID})
+
+_S = ObligationState
 OBLIGATION_STATES = register(
     StateTable(
         name="obligation",
-        initial=ObligationState.OPEN,
+        initial=_S.OPEN,
         transitions={
-            (ObligationState.OPEN, "paid"): ObligationState.PAID,
-            (ObligationState.OPEN, "cancelled"): ObligationState.CANCELLED,
-            (ObligationState.PAID, "reopened"): ObligationState.OPEN,
+            (_S.OPEN, "part_paid"): _S.PARTIALLY_PAID,
+            (_S.OPEN, "paid"): _S.PAID,
+            (_S.OPEN, "exempted"): _S.EXEMPTED,
+            (_S.OPEN, "paid_elsewhere"): _S.PAID_ELSEWHERE,
+            (_S.OPEN, "cancelled"): _S.CANCELLED,
+            (_S.PARTIALLY_PAID, "paid"): _S.PAID,
+            (_S.PARTIALLY_PAID, "reopened"): _S.OPEN,
+            (_S.PARTIALLY_PAID, "paid_elsewhere"): _S.PAID_ELSEWHERE,
+            (_S.PARTIALLY_PAID, "cancelled"): _S.CANCELLED,
+            # A payment was taken back, or a correction asks for more than was paid.
+            (_S.PAID, "reopened"): _S.OPEN,
+            (_S.PAID, "part_paid"): _S.PARTIALLY_PAID,
+            (_S.PAID, "cancelled"): _S.CANCELLED,
+            (_S.PAID_ELSEWHERE, "reopened"): _S.OPEN,
         },
-        ignored=frozenset({(ObligationState.PAID, "paid"), (ObligationState.CANCELLED, "cancelled")}),
-        terminal=frozenset({ObligationState.PAID, ObligationState.CANCELLED}),
-        reopening=frozenset({(ObligationState.PAID, "reopened")}),
+        ignored=frozenset(
+            {
+                (_S.PARTIALLY_PAID, "part_paid"),
+                (_S.PAID, "paid"),
+                (_S.CANCELLED, "cancelled"),
+                (_S.EXEMPTED, "exempted"),
+                (_S.PAID_ELSEWHERE, "paid_elsewhere"),
+            }
+        ),
+        terminal=frozenset({_S.PAID, _S.EXEMPTED, _S.PAID_ELSEWHERE, _S.CANCELLED}),
+        reopening=frozenset(
+            {
+                (_S.PAID, "reopened"),
+                (_S.PAID, "part_paid"),
+                (_S.PAID, "cancelled"),
+                (_S.PAID_ELSEWHERE, "reopened"),
+            }
+        ),
     )
 )
 

@@ -3,10 +3,10 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from payclear.db.base import Base, amount, blob, currency, one_of, positive_amount, utc, uuid_pk
+from payclear.db.base import Base, amount, blob, currency, one_of, utc, uuid_pk
 from payclear.obligations.domain import LineType, ObligationKind, ObligationState, ServedMethod
 
 
@@ -27,14 +27,30 @@ class Obligor(Base):
 
 
 class Obligation(Base):
-    """What one document asks of one obligor. `document_key` is the normalised document number, unique per agency and kind."""
+    """What one document asks of one obligor. `document_key` is the normalised document number."""
 
     __tablename__ = "obligation"
     __table_args__ = (
-        UniqueConstraint("kind", "agency_code", "document_key"),
+        # A decision number is unique at its authority on its day only; every other number is unique at its agency.
+        Index(
+            "uq_obligation_document",
+            "kind",
+            "agency_code",
+            "document_key",
+            unique=True,
+            postgresql_where=text("kind <> 'traffic_fine'"),
+        ),
+        Index(
+            "uq_obligation_decision",
+            "agency_code",
+            "document_key",
+            "document_on",
+            unique=True,
+            postgresql_where=text("kind = 'traffic_fine'"),
+        ),
         one_of("kind", ObligationKind),
         one_of("state", ObligationState),
-        positive_amount("principal"),
+        CheckConstraint("principal >= 0 AND principal <= 1000000000000000", name="principal_in_range"),
         Index(None, "document_key"),
     )
 
@@ -88,7 +104,10 @@ class ObligationLine(Base):
     """One line of an obligation with its beneficiary account and budget codes."""
 
     __tablename__ = "obligation_line"
-    __table_args__ = (one_of("type", LineType), positive_amount())
+    __table_args__ = (
+        one_of("type", LineType),
+        CheckConstraint("amount >= 0 AND amount <= 1000000000000000", name="amount_in_range"),
+    )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)

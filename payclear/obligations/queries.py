@@ -26,7 +26,8 @@ ORDER BY o.id
 
 FIND_BY_DOCUMENT = f"""
 SELECT {_COLUMNS} FROM {_FROM}
-WHERE o.kind = %s AND o.agency_code = %s AND o.document_key = %s
+WHERE o.kind = %(kind)s AND o.agency_code = %(agency_code)s AND o.document_key = %(key)s
+    AND (o.kind <> 'traffic_fine' OR o.document_on = %(on)s)
 """
 
 # A counter knows a number and no agency: every agency's document of this number.
@@ -73,7 +74,7 @@ WITH made AS (
                             currency, state, version, obligor_id, created_at)
     VALUES (%(id)s, %(kind)s, %(portal_code)s, %(agency_code)s, %(document_no)s, %(document_key)s, %(document_on)s,
             %(principal)s, %(currency)s, 'open', 1, %(obligor_id)s, %(at)s)
-    ON CONFLICT (kind, agency_code, document_key) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING id
 )
 INSERT INTO obligation_transition (obligation_id, version, from_state, event, to_state, order_id, recorded_at)

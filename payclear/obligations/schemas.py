@@ -35,7 +35,7 @@ from payclear.obligations.domain import (
     Quote,
     ServedMethod,
 )
-from payclear.obligations.service import DossierDocument, FineDocument, ObligationView
+from payclear.obligations.records import DossierDocument, FineDocument, ObligationView
 
 PREFIX: Final = "obl"
 LINES_MAX: Final = 50

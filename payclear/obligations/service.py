@@ -2,90 +2,37 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from payclear.catalogue.service import LATE_SURCHARGE, rate_on, require_accounts, require_agency
+from payclear.catalogue.service import require_accounts, require_agency
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
-from payclear.kernel.errors import Conflict, InvalidInput, NotFound
+from payclear.kernel.errors import InvalidInput
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money, sum_money
 from payclear.obligations import queries
 from payclear.obligations.domain import (
     OBLIGATION_STATES,
-    InvalidDecision,
     Line,
     LineType,
     ObligationKind,
     ObligationState,
     Quote,
-    ServedMethod,
-    SurchargeRule,
-    check_dossier_code,
-    check_procedure_code,
-    fine_due_on,
     normalise_document_no,
-    quote_fee,
-    quote_fine,
+)
+from payclear.obligations.kinds import rules_of
+from payclear.obligations.records import (
+    DocumentAlreadyRegistered,
+    ObligationNotFound,
+    ObligationView,
+    RegisterObligation,
 )
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
 
 NUMBER_MATCHES_MAX = 20
-
-
-class ObligationNotFound(NotFound):
-    """No obligation with this id belongs to this portal."""
-
-    code = "obligation_not_found"
-
-
-class DocumentAlreadyRegistered(Conflict):
-    """The document is registered by another portal, or with other contents."""
-
-    code = "document_already_registered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DossierDocument:
-    """The document of a dossier fee."""
-
-    dossier_code: str
-    procedure_code: str
-    filed_on: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineDocument:
-    """The document of a traffic fine, and where late money goes."""
-
-    decision_no: str
-    decided_on: date
-    served_on: date
-    served_method: ServedMethod
-    surcharge_beneficiary_account: str
-    surcharge_chapter: str
-    surcharge_sub_item: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterObligation:
-    """The command that a portal's facts become."""
-
-    portal_code: str
-    agency_code: str
-    document: DossierDocument | FineDocument
-    obligor_name: str = field(repr=False)
-    obligor_id_no: str | None = field(repr=False)
-    lines: tuple[Line, ...]
-
-    @property
-    def kind(self) -> ObligationKind:
-        """The kind that the document implies."""
-        is_fine = isinstance(self.document, FineDocument)
-        return ObligationKind.TRAFFIC_FINE if is_fine else ObligationKind.DOSSIER_FEE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +57,6 @@ class _Row:
     agency_name_en: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObligationView:
-    """An obligation as services above see it, with its own lines (without surcharge)."""
-
-    id: UUID
-    kind: ObligationKind
-    portal_code: str
-    agency_code: str
-    agency_name_vi: str
-    agency_name_en: str
-    document_no: str
-    document_on: date
-    due_on: date | None
-    principal: Money
-    state: ObligationState
-    created_at: datetime
-    lines: tuple[Line, ...]
-    surcharge: tuple[str, str, str] | None  # beneficiary account, chapter, sub-item
-
-
 def register(
     uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
 ) -> ObligationView:
@@ -145,7 +72,7 @@ def register_once(
 ) -> tuple[ObligationView, bool]:
     """Register as `register` does; the second value says whether the obligation is new."""
     document_no, document_on = _check(uow, command)
-    before = _registered_before(uow, command, document_no)
+    before = _registered_before(uow, command, document_no, document_on)
     if before is not None:
         return before, False
     obligation_id, obligor_id = new_uuid(), new_uuid()
@@ -169,7 +96,7 @@ def register_once(
     ).rowcount
     if not made:
         raise DocumentAlreadyRegistered("this document was registered at the same moment")
-    _insert_document(uow, obligation_id, command.document)
+    rules_of(command.kind).insert_document(uow, obligation_id, command)
     _insert_lines(uow, obligation_id, command.lines, currency)
     return get(uow, obligation_id, portal_code=command.portal_code), True
 
@@ -209,20 +136,7 @@ def lock_for_order(uow: UnitOfWork, ids: Sequence[UUID], *, portal_code: str) ->
 
 def quote(uow: UnitOfWork, obligation: ObligationView, *, for_date: date) -> Quote:
     """What is due on a day, with its legal basis; the same answer for the same day, whenever asked."""
-    if obligation.kind is ObligationKind.DOSSIER_FEE:
-        return quote_fee(obligation.lines, for_date=for_date)
-    assert obligation.surcharge is not None
-    assert obligation.due_on is not None
-    rate = rate_on(uow, LATE_SURCHARGE, for_date)
-    account, chapter, sub_item = obligation.surcharge
-    rule = SurchargeRule(
-        per_day=rate.value,
-        legal_basis=rate.legal_basis,
-        beneficiary_account=account,
-        chapter=chapter,
-        sub_item=sub_item,
-    )
-    return quote_fine(obligation.lines, due_on=obligation.due_on, for_date=for_date, rule=rule)
+    return rules_of(obligation.kind).quote(uow, obligation, for_date=for_date)
 
 
 def mark_paid(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
@@ -246,55 +160,31 @@ def _move(
 def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:
     today = vietnam_date(uow.now)
     require_agency(uow, command.agency_code, today)
-    accounts = [line.beneficiary_account for line in command.lines]
-    document = command.document
-    if isinstance(document, FineDocument):
-        if any(line.type is not LineType.FINE for line in command.lines):
-            raise InvalidInput("a fine has lines of type fine only", field="lines")
-        accounts.append(document.surcharge_beneficiary_account)
-        if not normalise_document_no(document.decision_no):
-            raise InvalidInput("the decision number is empty", field="decision_no")
-        result = document.decision_no.strip(), document.decided_on
-    else:
-        if any(line.type in (LineType.FINE, LineType.LATE_SURCHARGE) for line in command.lines):
-            raise InvalidInput("a dossier fee has no line of a fine", field="lines")
-        check_procedure_code(document.procedure_code)
-        result = check_dossier_code(document.dossier_code), document.filed_on
-    if isinstance(document, FineDocument) and document.served_on > today:
-        raise InvalidDecision("a decision can not be served in the future", field="document.served_on")
-    if result[1] > today:
+    document_no, document_on = rules_of(command.kind).check(uow, command, today)
+    if document_on > today:
         raise InvalidInput("the document's date lies in the future", field="document")
-    require_accounts(uow, accounts, today)
-    return result
+    require_accounts(uow, [line.beneficiary_account for line in command.lines], today)
+    return document_no, document_on
 
 
 def _registered_before(
-    uow: UnitOfWork, command: RegisterObligation, document_no: str
+    uow: UnitOfWork, command: RegisterObligation, document_no: str, document_on: date
 ) -> ObligationView | None:
     key = normalise_document_no(document_no)
-    rows = uow.rows(_Row, queries.FIND_BY_DOCUMENT, (command.kind, command.agency_code, key))
+    values = {"kind": command.kind, "agency_code": command.agency_code, "key": key, "on": document_on}
+    rows = uow.rows(_Row, queries.FIND_BY_DOCUMENT, values)
     if not rows:
         return None
     existing = _with_lines(uow, rows)[0]
-    if existing.portal_code != command.portal_code or not _says_the_same(existing, command):
+    if existing.portal_code != command.portal_code or not _says_the_same(uow, existing, command):
         raise DocumentAlreadyRegistered(
             "this document is registered by another portal or with other contents"
         )
     return existing
 
 
-def _says_the_same(existing: ObligationView, command: RegisterObligation) -> bool:
-    document = command.document
-    if isinstance(document, DossierDocument):
-        return (existing.lines, existing.document_on) == (command.lines, document.filed_on)
-    due_on = fine_due_on(served_on=document.served_on, decided_on=document.decided_on)
-    surcharge = (
-        document.surcharge_beneficiary_account,
-        document.surcharge_chapter,
-        document.surcharge_sub_item,
-    )
-    known = (existing.lines, existing.document_on, existing.due_on, existing.surcharge)
-    return known == (command.lines, document.decided_on, due_on, surcharge)
+def _says_the_same(uow: UnitOfWork, existing: ObligationView, command: RegisterObligation) -> bool:
+    return rules_of(command.kind).says_the_same(uow, existing, command)
 
 
 def _insert_obligor(
@@ -311,27 +201,6 @@ def _insert_obligor(
     uow.run(
         queries.INSERT_OBLIGOR,
         (obligor_id, key.id, key.kek_id, key.wrapped, name, id_no, id_no_index, uow.now),
-    )
-
-
-def _insert_document(uow: UnitOfWork, obligation_id: UUID, document: DossierDocument | FineDocument) -> None:
-    if isinstance(document, DossierDocument):
-        values = (obligation_id, document.dossier_code, document.procedure_code, document.filed_on)
-        uow.run(queries.INSERT_DOSSIER, values)
-        return
-    uow.run(
-        queries.INSERT_FINE,
-        (
-            obligation_id,
-            document.decision_no,
-            document.decided_on,
-            document.served_on,
-            document.served_method,
-            fine_due_on(served_on=document.served_on, decided_on=document.decided_on),
-            document.surcharge_beneficiary_account,
-            document.surcharge_chapter,
-            document.surcharge_sub_item,
-        ),
     )
 
 

@@ -12,7 +12,7 @@ from payclear.kernel.errors import PayclearError
 from payclear.kernel.ids import is_order_ref
 from payclear.kernel.money import InvalidAmount
 from payclear.kernel.states import IllegalTransition
-from payclear.obligations.service import ObligationNotFound
+from payclear.obligations.records import ObligationNotFound
 from payclear.orders import service
 from payclear.orders.errors import (
     AttemptInProgress,

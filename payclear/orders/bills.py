@@ -16,6 +16,11 @@ from payclear.security.sealed import Sealer
 _DESCRIPTIONS = {
     ObligationKind.DOSSIER_FEE: "Nộp phí, lệ phí hồ sơ {document_no}",
     ObligationKind.TRAFFIC_FINE: "Nộp phạt theo quyết định {document_no}",
+    ObligationKind.HOUSEHOLD_HEALTH_INSURANCE: "Đóng BHYT hộ gia đình theo thông báo {document_no}",
+    ObligationKind.VOLUNTARY_SOCIAL_INSURANCE: "Đóng BHXH tự nguyện theo thông báo {document_no}",
+    ObligationKind.TAX: "Nộp thuế theo thông báo {document_no}",
+    ObligationKind.LAND_OBLIGATION: "Nộp nghĩa vụ tài chính về đất đai theo thông báo {document_no}",
+    ObligationKind.CONTRIBUTION: "Nộp khoản đóng góp theo thông báo {document_no}",
 }
 
 # A portal names its lines as it likes, and may name the offence.

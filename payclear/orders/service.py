@@ -16,7 +16,7 @@ from payclear.kernel.money import Money, sum_money
 from payclear.kernel.payment_code import new_payment_code
 from payclear.obligations import service as obligations
 from payclear.obligations.domain import ObligationState, Quote
-from payclear.obligations.service import ObligationView
+from payclear.obligations.records import ObligationView
 from payclear.orders import queries
 from payclear.orders.announcements import announce_order
 from payclear.orders.domain import ORDER_STATES, OrderState

@@ -12,7 +12,8 @@ from payclear.kernel.clock import VIETNAM
 from payclear.kernel.money import Money
 from payclear.kernel.payment_code import display, new_payment_code
 from payclear.obligations.domain import Line, LineType, ObligationKind, ServedMethod
-from payclear.obligations.service import FineDocument, ObligationView, RegisterObligation, register
+from payclear.obligations.records import FineDocument, ObligationView, RegisterObligation
+from payclear.obligations.service import register
 from payclear.orders.service import cancel_order, expire_order
 from tests.collection.bank import Bank
 from tests.scenes import SANDBOX, Scene

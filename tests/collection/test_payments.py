@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from payclear.contract.outcomes import EvidenceSource
 from payclear.kernel.payment_code import new_payment_code
 from payclear.obligations.domain import ObligationState
-from payclear.obligations.service import ObligationView, find_many
+from payclear.obligations.records import ObligationView
+from payclear.obligations.service import find_many
 from payclear.orders.domain import OrderState
 from payclear.orders.records import OrderView
 from payclear.orders.service import cancel_order, expire_order, find_by_payment_code

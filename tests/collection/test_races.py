@@ -20,7 +20,7 @@ from payclear.contract.registry import ProviderRegistry
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
 from payclear.obligations.domain import ObligationState
-from payclear.obligations.service import ObligationView
+from payclear.obligations.records import ObligationView
 from payclear.orders.domain import OrderState
 from payclear.orders.errors import ObligationInOrder, ObligationNotPayable
 from payclear.orders.service import note_settled

@@ -171,7 +171,6 @@ def test_register_what_can_not_be_true_is_422(
         (FEE, "lines.0.name", "Phí khác"),
         (FEE, "document.filed_on", "2026-11-20"),
         (FINE, "document.served_on", "2026-11-02"),
-        (FINE, "document.decided_on", "2026-10-31"),
         (FINE, "surcharge.chapter", "001"),
     ],
 )
@@ -180,6 +179,13 @@ def test_register_known_document_with_other_contents_is_409(
 ) -> None:
     assert portal.post("/obligations", body).status_code == 201
     refused(portal.post("/obligations", changed(body, path, value)), 409, "document_already_registered")
+
+
+def test_register_decision_number_of_another_day_is_another_decision(portal: PortalApi) -> None:
+    first = portal.post("/obligations", FINE)
+    second = portal.post("/obligations", changed(FINE, "document.decided_on", "2026-10-31"))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json["id"] != second.json["id"]
 
 
 def test_register_document_of_another_portal_is_409(app: Flask, scene: Scene, portal: PortalApi) -> None:

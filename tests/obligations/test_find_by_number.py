@@ -2,7 +2,8 @@
 
 import pytest
 
-from payclear.obligations.service import NUMBER_MATCHES_MAX, ObligationView, find_by_number
+from payclear.obligations.records import ObligationView
+from payclear.obligations.service import NUMBER_MATCHES_MAX, find_by_number
 from tests.factories.base import use
 from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory
 from tests.scenes import Scene

@@ -7,7 +7,7 @@ import pytest
 
 from payclear.kernel.payment_code import is_payment_code
 from payclear.kernel.states import IllegalTransition
-from payclear.obligations.service import ObligationNotFound
+from payclear.obligations.records import ObligationNotFound
 from payclear.orders.checkout import open_attempt
 from payclear.orders.domain import OrderState
 from payclear.orders.errors import (

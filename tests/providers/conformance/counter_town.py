@@ -6,7 +6,7 @@ from typing import Any
 
 from payclear.contract.conformance.counter import BankCounter
 from payclear.contract.messages import Acknowledgement, InboundRequest
-from payclear.obligations.service import ObligationView
+from payclear.obligations.records import ObligationView
 from tests.providers.conformance.books import Desk
 
 _HOPS = frozenset({"content-length", "connection", "accept-encoding"})
