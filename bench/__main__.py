@@ -13,15 +13,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from bench import hang, night, report
+from bench import hang, lookup, night, report, upload
 from bench.contest import CALLBACK, CREATE, Arena, Bout, ContestFailed, Discipline, Effort
 from bench.exemplar import Exemplar, ExemplarFailed, make_exemplar
 from bench.hang import HangFailed
+from bench.lookup import LookupFailed
 from bench.night import NightFailed
 from bench.pgbench import PgbenchFailed
 from bench.report import Results
 from bench.seeding import Seeder
 from bench.stage import Stage, StageFailed, Web, sync_us
+from bench.upload import UploadFailed
 from payclear.assembly import assemble, make_runtime
 from payclear.db.embedded import APP_ROLE
 from payclear.db.engine import server_version
@@ -33,6 +35,9 @@ ROOT: Final = Path(__file__).resolve().parent
 FOLDER: Final = ROOT.parent / "var" / "bench"
 LATEST: Final = ROOT / "results" / "latest.json"
 HANG_RESULT: Final = ROOT / "results" / "hang.json"
+UPLOAD_RESULT: Final = ROOT / "results" / "upload.json"
+UPLOAD, DECISIONS = "bench_upload", 100_000
+LOOKUP_RESULT: Final = ROOT / "results" / "lookup.json"
 FIRST, WORK, NIGHT, HANG = "bench_first", "bench_work", "bench_night", "bench_hang"
 
 CONTESTS: Final = (
@@ -45,10 +50,21 @@ SIZES: Final = (10_000, 100_000)
 LARGE: Final = 1_000_000
 NIGHT_LINES: Final = 100_000
 HANG_SECONDS: Final = 40.0
+LOOKUP_OBLIGATIONS: Final = 1_000_000
 WARM_UP: Final = 2_000
 
 FAILURES: Final = (
-    *(ContestFailed, ExemplarFailed, HangFailed, NightFailed, OperatorProblem, PgbenchFailed, StageFailed),
+    *(
+        ContestFailed,
+        ExemplarFailed,
+        HangFailed,
+        LookupFailed,
+        NightFailed,
+        OperatorProblem,
+        PgbenchFailed,
+        StageFailed,
+        UploadFailed,
+    ),
 )
 
 
@@ -61,8 +77,10 @@ class Plan:
     contests: tuple[Effort, ...]
     night_lines: int
     hang_seconds: float
+    decisions: int
     places: int
     checks: bool
+    obligations: int
 
 
 def main() -> int:
@@ -79,17 +97,31 @@ def main() -> int:
 def _run(plan: Plan) -> int:
     """Everything of the plan; the hang has figures of its own kind, and a file of its own."""
     with Stage(FOLDER) as stage:
+        if plan.obligations:
+            return 1 if _lookup(stage, plan) else 0
         exemplar, version = _exemplar(stage)
         machine = report.machine(sync_us(stage.folder), version)
         is_missed = False
         if plan.hang_seconds:
             is_missed = _hang(stage, exemplar, plan, machine)
+        if plan.decisions:
+            is_missed |= _upload(stage, exemplar, plan, machine)
         if plan.night_lines or plan.sizes:
             results = _measure(stage, exemplar, plan, machine)
             report.write(results.to_json(), LATEST)
             print("\n" + report.table(results))
             is_missed |= bool(report.missed(results)) or "BROKEN" in results.invariants
     return 1 if is_missed else 0
+
+
+def _lookup(stage: Stage, plan: Plan) -> bool:
+    """Look-ups need no payment that was made for real: they have a database of their own."""
+    machine = report.machine(sync_us(stage.folder), "18")
+    result = lookup.measure(stage, obligations=plan.obligations, machine=machine, say=_say)
+    if plan.obligations == LOOKUP_OBLIGATIONS:
+        report.write(result.to_json(), LOOKUP_RESULT)
+    print("\n" + lookup.table(result))
+    return bool(result.missed)
 
 
 def _hang(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str]) -> bool:
@@ -110,6 +142,16 @@ def _hang(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str])
     return bool(result.missed)
 
 
+def _upload(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str]) -> bool:
+    with _seeded(stage, exemplar, UPLOAD) as seeder:
+        _say(f"uploading {plan.decisions:,} decisions while payments run")
+        result = upload.measure(stage, UPLOAD, exemplar, seeder, decisions=plan.decisions, machine=machine)
+    if plan.decisions == DECISIONS:
+        report.write(result.to_json(), UPLOAD_RESULT)
+    print("\n" + upload.table(result))
+    return bool(result.missed)
+
+
 def _measure(stage: Stage, exemplar: Exemplar, plan: Plan, machine: dict[str, str]) -> Results:
     results = Results(machine, plan.runs)
     if plan.night_lines:
@@ -125,7 +167,11 @@ def _plan(arguments: list[str]) -> Plan:
         "--large", action="store_true", help="measure at 10^6 orders too (minutes of seeding)"
     )
     parser.add_argument("--runs", type=int, default=3, help="runs of each contest; the median counts")
-    parser.add_argument("--only", choices=("contests", "scale", "night", "hang"), help="leave out the rest")
+    parser.add_argument(
+        "--only",
+        choices=("contests", "scale", "night", "hang", "lookup", "upload"),
+        help="leave out the rest",
+    )
     parser.add_argument(
         "--seconds", type=float, default=HANG_SECONDS, help="seconds of each phase of the hang"
     )
@@ -136,16 +182,22 @@ def _plan(arguments: list[str]) -> Plan:
         help="calls of one account at once, to see the hang without protection",
     )
     parser.add_argument("--no-verify", action="store_true", help="leave out the invariants at the end")
+    parser.add_argument(
+        "--obligations", type=int, default=LOOKUP_OBLIGATIONS, help="how many there are to look up among"
+    )
+    parser.add_argument("--decisions", type=int, default=DECISIONS, help="how many are uploaded")
     asked = parser.parse_args(arguments)
     sizes = (*SIZES, LARGE) if asked.large else SIZES
     return Plan(
         runs=asked.runs,
-        sizes={"contests": SIZES[1:], "night": (), "hang": ()}.get(asked.only or "", sizes),
+        sizes={"contests": SIZES[1:], "night": (), "hang": (), "upload": ()}.get(asked.only or "", sizes),
         contests=CONTESTS if asked.only in (None, "contests") else (),
         night_lines=NIGHT_LINES if asked.only in (None, "night") else 0,
         hang_seconds=asked.seconds if asked.only in (None, "hang") else 0.0,
+        decisions=asked.decisions if asked.only == "upload" else 0,
         places=asked.places,
         checks=not asked.no_verify,
+        obligations=asked.obligations if asked.only == "lookup" else 0,
     )
 
 

@@ -82,7 +82,7 @@ class Sender:
             "agency_code": AGENCY,
             "document": {
                 "dossier_code": dossier_code,
-                "procedure_code": "1.009999",
+                "procedure_code": "1.008888",
                 "filed_on": filed_on,
             },
             "obligor": {"name": "NGUYỄN VĂN MẪU", "citizen_id": "000000000001"},

@@ -1,6 +1,7 @@
 """The web application: every blueprint is registered beside the guard that protects it. Nothing is open by accident."""
 
 import os
+from functools import partial
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -21,7 +22,12 @@ from payclear.http.pages import install_docs
 from payclear.identity.service import authenticate_portal
 from payclear.kernel.logs import install_logging
 from payclear.kernel.settings import load_settings
+from payclear.lookup import api as lookup_api
+from payclear.lookup import pages as lookup
 from payclear.obligations import api as obligations
+from payclear.obligations.batches import api as batches
+from payclear.obligations.fines import api as fines
+from payclear.opendata import pages as opendata
 from payclear.operations import health
 from payclear.orders import api as orders
 from payclear.receipts import pages as receipts
@@ -34,12 +40,29 @@ FORM_FIELD_BYTES_MAX = 65_536
 
 # Every address is an operation of the portal API, behind the staff session, or named here by what guards it.
 SIGNED = frozenset({"callbacks.take_callback", "collection.take_message"})
-UNGUESSABLE = frozenset({"checkout.show", "checkout.choose", "receipts.show", "receipts.of_order"})
+UNGUESSABLE = frozenset(
+    {
+        "checkout.show",
+        "checkout.choose",
+        "receipts.show",
+        "receipts.of_order",
+        "lookup.result",
+        "lookup.for_payer",
+        "lookup.pay_for",
+    }
+)
+# Forms made for one document, signed and short-lived; the look-up's question itself is open and metered.
+FORMS = frozenset({"lookup.pay", "lookup.slip", "lookup.let_pay", "lookup.take_back"})
 OPEN = frozenset(
     {
         "static",
         "checkout.come_back",  # proves nothing: it names an attempt and leads to a token only when it is signed
         "receipts.check",
+        "opendata.show",
+        "opendata.as_json",
+        "opendata.as_csv",
+        "lookup.ask",
+        "lookup.answer",
         "console_login.login",
         "console_login.sign_in",
         "docs.docs",
@@ -63,9 +86,13 @@ def create_app(runtime: Runtime) -> Flask:
     install_html(app)
 
     # Guarded by an API key: each route is an operation that names its scope.
-    install_api(app, authenticate=authenticate_portal)
+    admits_testing = not runtime.settings.is_production
+    install_api(app, authenticate=partial(authenticate_portal, admits_testing=admits_testing))
     app.register_blueprint(obligations.blueprint, url_prefix=PREFIX)
+    app.register_blueprint(batches.blueprint, url_prefix=PREFIX)
+    app.register_blueprint(fines.blueprint, url_prefix=PREFIX)
     app.register_blueprint(orders.blueprint, url_prefix=PREFIX)
+    app.register_blueprint(lookup_api.blueprint, url_prefix=PREFIX)
 
     # Guarded by each provider's signature.
     app.register_blueprint(callbacks.blueprint)
@@ -74,11 +101,12 @@ def create_app(runtime: Runtime) -> Flask:
     # Guarded by an unguessable token or code in the address; forms by a token of their own.
     app.register_blueprint(checkout.blueprint)
     app.register_blueprint(receipts.blueprint)
+    app.register_blueprint(lookup.blueprint)
 
     # Guarded by the staff session; the login alone is open.
     console.mount(app, assembly.modules.console_blueprints)
 
-    # Open to everybody: documentation, public keys, health.
+    # Open to everybody: documentation, public figures and keys, health.
     install_docs(
         app,
         webhooks=[
@@ -86,6 +114,7 @@ def create_app(runtime: Runtime) -> Flask:
             for type_ in all_event_types()
         ],
     )
+    app.register_blueprint(opendata.blueprint)
     app.register_blueprint(health.blueprint)
     _require_guards(app)
     return app
@@ -96,7 +125,7 @@ def _require_guards(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         is_operation = hasattr(app.view_functions[rule.endpoint], "operation")
         is_staff_only = console.is_guarded(app.blueprints.get(rule.endpoint.partition(".")[0]))
-        if not (is_operation or is_staff_only or rule.endpoint in SIGNED | UNGUESSABLE | OPEN):
+        if not (is_operation or is_staff_only or rule.endpoint in SIGNED | UNGUESSABLE | FORMS | OPEN):
             raise RuntimeError(f"nothing guards {rule.rule} ({rule.endpoint})")
 
 

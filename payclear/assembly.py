@@ -9,11 +9,16 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 import payclear.audit.jobs
 import payclear.callbacks.jobs
+import payclear.checkout.rules
+import payclear.obligations.batches.jobs
+import payclear.opendata.jobs
 import payclear.operations.jobs
 import payclear.orders.jobs
+import payclear.orders.withdrawing
+import payclear.privacy.jobs
 import payclear.receipts.jobs
 import payclear.refunds.jobs
-import payclear.webhooks.jobs  # noqa: F401  (jobs are declared when their module is imported)
+import payclear.webhooks.jobs  # noqa: F401  (jobs and checks are declared when their module is imported)
 from payclear.contract.messages import Account
 from payclear.contract.modules import Module, ModuleRegistry
 from payclear.contract.provider import Provider
@@ -26,6 +31,7 @@ from payclear.jobs.clock import Tick
 from payclear.kernel.clock import Clock, SystemClock
 from payclear.kernel.problems import OperatorProblem
 from payclear.kernel.settings import Settings
+from payclear.obligations.insurance import covers as insurance_covers
 from payclear.receipts import handlers as receipts
 from payclear.runtime import Runtime, install
 from payclear.security.blind_index import BlindIndex
@@ -59,6 +65,7 @@ def assemble(runtime: Runtime) -> Assembly:
     install(runtime)
     webhooks.register()
     receipts.register()
+    insurance_covers.register()
     return Assembly(runtime, load_modules(runtime.settings))
 
 
@@ -72,11 +79,14 @@ def core_ticks(settings: Settings) -> list[Tick]:
         Tick(job="refunds.query_due", every_s=every.query_every_s),
         Tick(job="callbacks.retry_due", every_s=every.drain_every_s),
         Tick(job="webhooks.drain", every_s=every.drain_every_s),
+        Tick(job="decisions.take_due", every_s=every.expire_every_s),
         Tick(job="receipts.issue", every_s=every.drain_every_s),
         Tick(job="audit.seal", every_s=every.seal_every_s),
         Tick(job="audit.seal_whole_trail", at=("00:40",)),
         Tick(job="operations.count_calls", every_s=COUNT_CALLS_EVERY_S),
         Tick(job="operations.tidy", at=("03:30",)),
+        Tick(job="opendata.publish", at=("00:50",)),
+        Tick(job="privacy.retain", at=("03:10",)),
     ]
 
 

@@ -35,6 +35,18 @@ OWN_FILES = (
     "run.lock",
 )
 
+# Commands with a file of their own, imported when they are asked for.
+FURTHER = {
+    "catalogue": "payclear.cli_groups:catalogue",
+    "decisions": "payclear.cli_groups:decisions",
+    "keys": "payclear.cli_privacy:keys",
+    "message": "payclear.cli_privacy:show_message",
+    "open-data": "payclear.cli_groups:open_data",
+    "portal": "payclear.cli_groups:portal",
+    "staff": "payclear.cli_groups:staff",
+    "subject": "payclear.cli_privacy:subject",
+}
+
 
 class PlainGroup(click.Group):
     """A group that says what is wrong in a sentence, and to which modules add commands."""
@@ -47,10 +59,14 @@ class PlainGroup(click.Group):
             sys.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_module_commands()})
+        return sorted({*super().list_commands(ctx), *FURTHER, *_module_commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or _module_commands().get(cmd_name)
+        own = super().get_command(ctx, cmd_name)
+        if own is None and cmd_name in FURTHER:
+            module, _, name = FURTHER[cmd_name].partition(":")
+            own = getattr(importlib.import_module(module), name)
+        return own or _module_commands().get(cmd_name)
 
 
 def _module_commands() -> dict[str, click.Command]:
@@ -132,7 +148,7 @@ def migrate() -> None:
 @main.command()
 def demo() -> None:
     """Load the demonstration data, once; prints the logins."""
-    for line in _with_runtime("payclear.operations.demo:load") or ():
+    for line in _with_runtime("payclear.operations.demo:load_with_decisions") or ():
         click.echo(line)
 
 
@@ -148,20 +164,20 @@ def refund() -> None:
 @click.option("--by", "requested_by", required=True, help="Who asks.")
 def refund_request(attempt_ref: str, amount: int, reason: str, requested_by: str) -> None:
     """Ask to give AMOUNT đồng of the payment attempt ATTEMPT_REF back; a worker sends it."""
-    _say("payclear.refunds.desk:request", attempt_ref, amount, reason=reason, requested_by=requested_by)
+    say("payclear.refunds.desk:request", attempt_ref, amount, reason=reason, requested_by=requested_by)
 
 
 @refund.command("list")
 def refund_list() -> None:
     """List the newest refunds."""
-    _say("payclear.refunds.desk:newest")
+    say("payclear.refunds.desk:newest")
 
 
 @refund.command("show")
 @click.argument("refund_ref")
 def refund_show(refund_ref: str) -> None:
     """Show one refund and how it came to stand there."""
-    _say("payclear.refunds.desk:show", refund_ref)
+    say("payclear.refunds.desk:show", refund_ref)
 
 
 @main.command()
@@ -256,7 +272,7 @@ def simulate(seed: int, payments: int, faults: float, days: int, report: Path | 
 @click.option("--lang", "locale", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 def health_report(account: str, month: str, locale: str) -> None:
     """Write the CSV of how the provider ACCOUNT did in MONTH (YYYY-MM); the same bytes as in the console."""
-    content = _refusing_plainly("payclear.gateway.report_file:month_file", account, month, locale)
+    content = refusing_plainly("payclear.gateway.report_file:month_file", account, month, locale)
     click.echo(content, nl=False)
 
 
@@ -330,7 +346,7 @@ def import_domains() -> None:
     """Import every feature's domain and every module, so that their state tables are known."""
     import payclear
 
-    for feature in pkgutil.iter_modules(payclear.__path__, "payclear."):
+    for feature in pkgutil.walk_packages(payclear.__path__, "payclear."):
         if feature.ispkg and importlib.util.find_spec(f"{feature.name}.domain") is not None:
             importlib.import_module(f"{feature.name}.domain")
     for entry in entry_points(group="payclear.modules"):
@@ -361,13 +377,13 @@ def _with_runtime(target: str, *arguments: Any, **options: Any) -> Any:
         return function(runtime, *arguments, **options)
 
 
-def _say(target: str, *arguments: Any, **options: Any) -> None:
+def say(target: str, *arguments: Any, **options: Any) -> None:
     """Print the lines that a function answers."""
-    for line in _refusing_plainly(target, *arguments, **options):
+    for line in refusing_plainly(target, *arguments, **options):
         click.echo(line)
 
 
-def _refusing_plainly(target: str, *arguments: Any, **options: Any) -> Any:
+def refusing_plainly(target: str, *arguments: Any, **options: Any) -> Any:
     """What a function answers; a refusal of ours is a sentence, not a traceback."""
     from payclear.kernel.errors import PayclearError
 

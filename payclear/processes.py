@@ -23,6 +23,7 @@ from payclear.runtime import Runtime
 log = logging.getLogger(__name__)
 
 QUERIES = "queries"
+BATCHES = "batches"
 _NEVER_S = 10.0**9
 
 
@@ -44,7 +45,8 @@ async def _work_until_signal(runtime: Runtime) -> None:
 async def work(runtime: Runtime, stop: asyncio.Event) -> None:
     """Take jobs until `stop` is set, and finish those in hand; raises when a worker ends without being told to.
 
-    Status queries have places of their own: however slow providers are, receipts, webhooks and the night go on.
+    Status queries and uploads have places of their own: however slow providers are and however many decisions wait,
+    receipts, webhooks and the night go on.
     """
     settings = runtime.settings.worker
     groups = queue_groups({task.queue for task in app.tasks.values()}, only=settings.queues)
@@ -71,16 +73,19 @@ async def work(runtime: Runtime, stop: asyncio.Event) -> None:
 
 
 def queue_groups(known: set[str], *, only: Sequence[str] = ()) -> list[list[str]]:
-    """Which queues share the places of one worker: status queries apart from all others; `only` restricts."""
+    """Which queues share the places of one worker: status queries and uploads apart from all others; `only` restricts."""
     names = set(only) or known
-    return [sorted(group) for group in (names & {QUERIES}, names - {QUERIES}) if group]
+    return [
+        sorted(group) for group in (names & {QUERIES}, names & {BATCHES}, names - {QUERIES, BATCHES}) if group
+    ]
 
 
 async def _run(queue: App, queues: list[str], settings: WorkerSettings) -> None:
     worker = Worker(
         queue,
         queues=queues,
-        concurrency=settings.concurrency,
+        # One batch at a time: reading files and sealing names is work for the processor, which others need.
+        concurrency=1 if queues == [BATCHES] else settings.concurrency,
         fetch_job_polling_interval=1.0,
         delete_jobs="successful",
         install_signal_handlers=False,

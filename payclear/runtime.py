@@ -12,6 +12,7 @@ from payclear.db.uow import Database
 from payclear.gateway.gates import Gates
 from payclear.kernel.clock import Clock
 from payclear.kernel.settings import Settings
+from payclear.sealing.service import DayKeys
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
 
@@ -26,6 +27,7 @@ class Runtime:
     providers: ProviderRegistry
     sealer: Sealer
     blind_index: BlindIndex
+    day_keys: DayKeys = field(default_factory=DayKeys)  # for raw messages that may name people
     gates: Gates = field(default_factory=Gates)  # places and circuit breakers of this process
 
 

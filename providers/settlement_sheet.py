@@ -16,7 +16,7 @@ from payclear.contract.messages import ParsedStatement, StatementEntry, Statemen
 from payclear.contract.outcomes import Outcome
 from payclear.kernel.clock import VIETNAM
 from payclear.kernel.money import AMOUNT_MAX, InvalidAmount, Money, parse_statement_amount
-from providers.workbook import Cell, NotAWorkbook, read_sheet
+from payclear.security.workbook import Cell, NotAWorkbook, read_sheet
 
 HEADER_SEARCH_ROWS = 40
 RAW_VALUE_LIMIT = 500

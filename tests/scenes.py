@@ -10,6 +10,7 @@ from payclear.contract.messages import CheckoutResult
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.money import Money
 from payclear.obligations.domain import Line, LineType, ServedMethod
+from payclear.obligations.obligors import ObligorFacts
 from payclear.obligations.records import DossierDocument, FineDocument, ObligationView, RegisterObligation
 from payclear.obligations.service import register
 from payclear.orders.checkout import open_attempt, record_checkout
@@ -18,7 +19,8 @@ from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import CreateOrder, create_order, get_by_id
 from payclear.runtime import Runtime
 from tests.factories.base import use
-from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory, PortalFactory, RateFactory
+from tests.factories.catalogue import add_national_rules
+from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory, PortalFactory
 
 SANDBOX = "sandbox-demo"
 VNPAY = "vnpay-demo"
@@ -40,7 +42,7 @@ class Scene:
             AgencyFactory(code=self.agency_code)
             for code in ("TK-PHI", "TK-LEPHI", "TK-PHAT", "TK-CHAMNOP"):
                 BeneficiaryAccountFactory(code=code, agency_code=self.agency_code)
-            RateFactory()
+            add_national_rules(uow.session)
             uow.commit()
         return self
 
@@ -152,8 +154,7 @@ class Scene:
             portal_code=self.portal_code,
             agency_code=self.agency_code,
             document=document,
-            obligor_name="NGUYỄN VĂN MẪU",
-            obligor_id_no="000000000001",
+            obligor=ObligorFacts(name="NGUYỄN VĂN MẪU", id_no="000000000001"),
             lines=lines,
         )
         with self.runtime.database.begin() as uow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -33,6 +34,19 @@ def test_import_contracts_hold() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_adapters_are_kept_from_every_room_but_three() -> None:
+    """A new package of payclear joins the contract of the adapters; nobody has to remember it."""
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg", encoding="utf-8")
+    forbidden = contracts["importlinter:contract:adapters-reach"]["forbidden_modules"].split()
+    rooms = {
+        f"payclear.{path.stem}"
+        for path in (ROOT / "payclear").iterdir()
+        if (path / "__init__.py").exists() or (path.suffix == ".py" and not path.stem.startswith("__"))
+    }
+    assert rooms - {*forbidden} == {"payclear.contract", "payclear.kernel", "payclear.security"}
 
 
 def test_no_file_is_longer_than_600_lines() -> None:

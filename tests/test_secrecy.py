@@ -8,6 +8,7 @@ from payclear.contract.messages import InboundRequest
 from payclear.identity.queries import KeyRow, SessionRow, StaffRow
 from payclear.identity.service import IssuedKey
 from payclear.identity.sessions import NewSession, StaffPrincipal
+from payclear.obligations.obligors import ObligorFacts
 from payclear.obligations.records import RegisterObligation
 from payclear.obligations.schemas import ObligationRequest
 
@@ -18,8 +19,18 @@ HIDDEN: dict[type, set[str]] = {
     IssuedKey: {"full_text"},
     KeyRow: {"secret_hash"},
     StaffRow: {"password_hash"},
-    RegisterObligation: {"obligor_name", "obligor_id_no"},
-    ObligationRequest: {"obligor_name", "obligor_id_no"},
+    RegisterObligation: {"obligor"},
+    ObligationRequest: {"obligor", "source"},
+    ObligorFacts: {
+        "name",
+        "id_no",
+        "phone",
+        "plate",
+        "plate_colour",
+        "licence_no",
+        "insurance_code",
+        "address",
+    },
     InboundRequest: {"query_string", "headers", "body"},
 }
 

@@ -11,13 +11,19 @@ BUDGET = {"chapter": "000", "sub_item": "0000"}
 
 
 def samples(today: date) -> list[dict[str, Any]]:
-    """Three dossiers filed today and one fine that is overdue: what to show, and what to tell payclear."""
+    """Three dossiers filed today (one without a fee) and one fine that is overdue: what to show, and what to tell payclear."""
     data = tomllib.loads(Path(__file__).with_name("dossiers.toml").read_text("utf-8"))
     found = []
     for dossier in data["dossier"]:
         code = f"H00.14-{today:%y%m%d}-{secrets.randbelow(9000) + 1000}"
-        document = {"dossier_code": code, "procedure_code": "1.009999", "filed_on": today.isoformat()}
-        obligation = {"kind": "dossier_fee", "agency_code": "H00.14", "document": document}
+        document = {
+            "dossier_code": code,
+            "procedure_code": dossier["procedure_code"],
+            "filed_on": today.isoformat(),
+        }
+        expected = sum(line["amount"] for line in dossier["lines"])
+        fee = {**dossier["fee"], "declared_total": expected}
+        obligation = {"kind": "dossier_fee", "agency_code": "H00.14", "document": document, "fee": fee}
         found.append(_entry(code, dossier, data["agencies"]["dossier"], obligation, data["obligor"]))
     number = f"{secrets.randbelow(9_000_000) + 1_000_000}"
     served_on = today - timedelta(days=SERVED_DAYS_AGO)
@@ -29,6 +35,7 @@ def samples(today: date) -> list[dict[str, Any]]:
     }
     obligation = {"kind": "traffic_fine", "agency_code": "A00.01", "document": document}
     obligation["surcharge"] = data["fine"]["surcharge"]
+    obligation["lines"] = [{**line, **BUDGET} for line in data["fine"]["lines"]]
     return [
         *found,
         _entry(f"QD-{number}", data["fine"], data["agencies"]["fine"], obligation, data["obligor"]),
@@ -42,6 +49,11 @@ def _entry(
     obligation: dict[str, Any],
     obligor: dict[str, str],
 ) -> dict[str, Any]:
-    lines = [{**line, **BUDGET} for line in shown["lines"]]
-    told = {**obligation, "obligor": obligor, "lines": lines, "currency": "VND"}
-    return {"code": code, "names": shown["names"], "agency": agency, "obligation": told}
+    told = {**obligation, "obligor": obligor, "currency": "VND"}
+    return {
+        "code": code,
+        "names": shown["names"],
+        "agency": agency,
+        "lines": shown["lines"],
+        "obligation": told,
+    }

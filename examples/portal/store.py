@@ -13,7 +13,8 @@ from examples.portal.dossiers import samples
 
 # Ended without money: the citizen may be sent to a new order. `reversed`: it was paid at a bank, which took it back.
 UNPAID = frozenset({"failed", "expired", "cancelled", "reversed"})
-FINAL = UNPAID | {"paid"}
+# `exempted`: there is nothing to pay.
+FINAL = UNPAID | {"paid", "exempted"}
 TABLES = """
 CREATE TABLE IF NOT EXISTS dossier (
     code TEXT PRIMARY KEY, position INTEGER, content TEXT NOT NULL, obligation_id TEXT
@@ -57,7 +58,7 @@ class Dossier:
     @property
     def total(self) -> int:
         """The fee in đồng; a late fine may come to more, which payclear computes."""
-        return sum(int(line["amount"]) for line in self.content["obligation"]["lines"])
+        return sum(int(line["amount"]) for line in self.content["lines"])
 
 
 class Store:

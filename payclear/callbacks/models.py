@@ -1,20 +1,26 @@
 """The inbox: every authentic callback as it arrived, what became of it, and counters of the refused. Written by `callbacks`."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, blob, json_object, one_of, utc, uuid_pk
 
 
 class InboundCallback(Base):
-    """One authentic callback, raw; append-only. `dedupe_key` is the provider's event identity or a digest."""
+    """One authentic callback, raw; append-only. `dedupe_key` is the provider's event identity or a digest.
+
+    Query and body may name people: both are sealed under the key of `sealed_on`, a day.
+    """
 
     __tablename__ = "inbound_callback"
-    __table_args__ = (UniqueConstraint("provider_account", "dedupe_key"),)
+    __table_args__ = (
+        UniqueConstraint("provider_account", "dedupe_key"),
+        CheckConstraint("sealed_on IS NOT NULL", name="is_sealed"),
+    )
 
     id: Mapped[uuid_pk]
     provider_account: Mapped[str]
@@ -26,6 +32,9 @@ class InboundCallback(Base):
     body: Mapped[blob]
     key_id: Mapped[str]
     received_at: Mapped[utc]
+    sealed_on: Mapped[date | None] = mapped_column(
+        Date
+    )  # None only for what came before messages were sealed
 
 
 class CallbackStatus(StrEnum):

@@ -4,9 +4,9 @@
 # no row back means that it is there already.
 STORE = """
 INSERT INTO inbound_callback (id, provider_account, dedupe_key, method, path, query_string, headers, body, key_id,
-                              received_at)
+                              received_at, sealed_on)
 VALUES (%(id)s, %(provider_account)s, %(dedupe_key)s, %(method)s, %(path)s, %(query_string)s, %(headers)s, %(body)s,
-        %(key_id)s, %(received_at)s)
+        %(key_id)s, %(received_at)s, %(sealed_on)s)
 ON CONFLICT (provider_account, dedupe_key) DO NOTHING
 RETURNING id
 """
@@ -43,7 +43,8 @@ RETURNING callback_id
 """
 
 RAW = """
-SELECT provider_account, method, path, query_string, headers, body, received_at FROM inbound_callback WHERE id = %s
+SELECT provider_account, method, path, query_string, headers, body, received_at, sealed_on
+FROM inbound_callback WHERE id = %s
 """
 
 LOCK_PROCESSING = "SELECT status, verdict, tries FROM callback_processing WHERE callback_id = %s FOR UPDATE"

@@ -19,6 +19,7 @@ from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import new_uuid
 from payclear.orders.evidence import Applied, apply_evidence, note_hint
 from payclear.runtime import Runtime
+from payclear.sealing.service import DaySeal, open_raw
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ TRIES_MAX = 8
 FIRST_PAUSE = timedelta(seconds=5)
 # Headers that say something about the message; everything else (cookies, proxies' own) is not kept.
 KEPT_HEADERS = ("content-type", "content-length", "user-agent", "date", "x-request-id")
+_INBOX = "inbound_callback"
 # An equal callback is applied again after these: the first could not be, or its order was not there yet.
 UNSETTLED = frozenset({CallbackVerdict.ORDER_NOT_FOUND, CallbackVerdict.TRY_AGAIN})
 
@@ -65,17 +67,22 @@ def retry(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
 
 def _apply_kept(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
     with runtime.database.begin() as uow:
-        account_code, method, path, query_string, headers, body, received_at = uow.one(
+        account_code, method, path, query_string, headers, body, received_at, sealed_on = uow.one(
             queries.RAW, (callback_id,)
         )
+        opened = {
+            column: open_raw(
+                uow, runtime.sealer, sealed, day_on=sealed_on, table=_INBOX, column=column, row=callback_id
+            )
+            for column, sealed in (("query_string", query_string), ("body", body))
+        }
     line = runtime.providers.get(account_code)
     request = InboundRequest(
         method=method,
         path=path,
-        query_string=bytes(query_string),
         headers=headers,
-        body=bytes(body),
         received_at=received_at,
+        **opened,
     )
     verified = line.provider.verify_callback(line.account, request)
     with runtime.database.begin() as uow:
@@ -97,8 +104,9 @@ def claim_pending(uow: UnitOfWork, *, limit: int, lease: timedelta) -> list[UUID
 def _keep_and_apply(
     runtime: Runtime, line: ProviderLine, request: InboundRequest, verified: VerifiedCallback
 ) -> CallbackVerdict:
+    seal = runtime.day_keys.today(runtime.database, runtime.sealer)
     with runtime.database.begin() as uow:
-        callback_id = _store(uow, line, request, verified)
+        callback_id = _store(uow, line, request, verified, seal)
         tries = 1
         if callback_id is None:
             stored_id, status, verdict, tries_before = uow.one(
@@ -134,8 +142,9 @@ def _keep_for_later(
     verified: VerifiedCallback,
     error: Exception,
 ) -> None:
+    seal = runtime.day_keys.today(runtime.database, runtime.sealer)
     with runtime.database.begin() as uow:
-        callback_id = _store(uow, line, request, verified)
+        callback_id = _store(uow, line, request, verified, seal)
         tries = 1
         if callback_id is None:
             callback_id, status, verdict, tries_before = uow.one(
@@ -149,21 +158,25 @@ def _keep_for_later(
 
 
 def _store(
-    uow: UnitOfWork, line: ProviderLine, request: InboundRequest, verified: VerifiedCallback
+    uow: UnitOfWork, line: ProviderLine, request: InboundRequest, verified: VerifiedCallback, seal: DaySeal
 ) -> UUID | None:
+    callback_id = new_uuid()
     row = uow.run(
         queries.STORE,
         {
-            "id": new_uuid(),
+            "id": callback_id,
             "provider_account": line.code,
             "dedupe_key": verified.dedupe_key,
             "method": request.method,
             "path": request.path,
-            "query_string": request.query_string,
+            "query_string": seal.seal(
+                request.query_string, table=_INBOX, column="query_string", row=callback_id
+            ),
             "headers": Jsonb(_kept_headers(line, request)),
-            "body": request.body,
+            "body": seal.seal(request.body, table=_INBOX, column="body", row=callback_id),
             "key_id": verified.key_id,
             "received_at": request.received_at,
+            "sealed_on": seal.day_on,
         },
     ).fetchone()
     return row[0] if row else None

@@ -1,8 +1,10 @@
-"""Routing rules and service fee programmes as frozen values, and the words their conditions use. Pure."""
+"""Rules, programmes and dated reference data as frozen values, and the life of a change of the catalogue. Pure."""
 
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
+
+from payclear.kernel.states import StateTable, register
 
 
 class RuleEffect(StrEnum):
@@ -101,3 +103,82 @@ class FeeProgramme:
     vat_inclusive: bool = True
     vat_per_mille: int = 0
     legal_basis: str
+
+
+class BudgetCodeKind(StrEnum):
+    """What a code of the state budget stands for."""
+
+    CHAPTER = "chapter"
+    SUB_ITEM = "sub_item"
+    LOCALITY = "locality"
+    COLLECTING_AGENCY = "collecting_agency"
+
+
+class CollectionMode(StrEnum):
+    """Where a procedure's fee may be paid (DOMAIN F25)."""
+
+    ONLINE = "online"
+    COUNTER = "counter"
+    MIXED = "mixed"
+
+
+class CollectionTiming(StrEnum):
+    """When a procedure's fee is paid: with the dossier, or when the result is handed over."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class TariffType(StrEnum):
+    """State revenue that has a tariff: phí or lệ phí."""
+
+    FEE_PHI = "fee_phi"
+    FEE_LE_PHI = "fee_le_phi"
+
+
+class TariffBasis(StrEnum):
+    """What the amount or the rate of a price is multiplied by."""
+
+    FIXED = "fixed"
+    PER_UNIT = "per_unit"
+    PER_YEAR = "per_year"
+    PERCENT = "percent"
+
+
+class RoundingName(StrEnum):
+    """What becomes of the part below the unit."""
+
+    HALF_UP = "half_up"
+    UP = "up"
+    DOWN = "down"
+
+
+class ChangeState(StrEnum):
+    """Where a change of the catalogue stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+CHANGE_STATES = register(
+    StateTable(
+        name="catalogue_change",
+        initial=ChangeState.PROPOSED,
+        transitions={
+            (ChangeState.PROPOSED, "approve"): ChangeState.APPROVED,
+            (ChangeState.PROPOSED, "reject"): ChangeState.REJECTED,
+            (ChangeState.PROPOSED, "withdraw"): ChangeState.WITHDRAWN,
+        },
+        terminal=frozenset({ChangeState.APPROVED, ChangeState.REJECTED, ChangeState.WITHDRAWN}),
+    )
+)
+
+
+class RowAction(StrEnum):
+    """What a change does to a row: a new one, an end for one that stands, other words for a day to come."""
+
+    ADD = "add"
+    END = "end"
+    CHANGE = "change"  # calendar days in the future only

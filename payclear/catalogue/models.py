@@ -7,12 +7,46 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, Text, Time
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from payclear.catalogue.change_models import (
+    CatalogueChange,
+    CatalogueChangeRow,
+    CatalogueChangeTransition,
+)
 from payclear.catalogue.domain import DayCondition, FeeBearer, Method, RuleEffect
+from payclear.catalogue.reference_models import (
+    AgencyPlace,
+    BudgetCode,
+    LegalParameter,
+    Procedure,
+    ServiceAccountRow,
+    Tariff,
+    TreasuryUnit,
+)
 from payclear.db.base import Base, one_of, text_pk
+
+__all__ = (
+    "Agency",
+    "AgencyPlace",
+    "BeneficiaryAccount",
+    "BeneficiaryKind",
+    "BudgetCode",
+    "CalendarDay",
+    "CatalogueChange",
+    "CatalogueChangeRow",
+    "CatalogueChangeTransition",
+    "DayKind",
+    "LegalParameter",
+    "Procedure",
+    "RoutingRule",
+    "ServiceAccountRow",
+    "ServiceFeeProgramme",
+    "Tariff",
+    "TreasuryUnit",
+)
 
 
 class Agency(Base):
-    """An agency that charges a fee or issues a decision."""
+    """An agency that charges a fee or issues a decision; `agency_place` says what it is called and whom it stands below."""
 
     __tablename__ = "agency"
 
@@ -21,6 +55,7 @@ class Agency(Base):
     name_en: Mapped[str]
     valid_from: Mapped[date] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
+    predecessor: Mapped[str | None]
     legal_basis: Mapped[str]
 
 
@@ -34,7 +69,10 @@ class BeneficiaryKind(StrEnum):
 
 
 class BeneficiaryAccount(Base):
-    """The account a line of an obligation is collected for; account numbers are text, checked by table, never by maths."""
+    """The account a line of an obligation is collected for. One code is one account for ever: a new number is a new row.
+
+    Account numbers are text, checked by table, never by maths.
+    """
 
     __tablename__ = "beneficiary_account"
     __table_args__ = (one_of("kind", BeneficiaryKind),)
@@ -48,23 +86,7 @@ class BeneficiaryAccount(Base):
     treasury_unit: Mapped[str | None]
     valid_from: Mapped[date] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
-    legal_basis: Mapped[str]
-
-
-class Rate(Base):
-    """A rate as an exact fraction, for example 5/10000 a day for the late-payment surcharge."""
-
-    __tablename__ = "rate"
-    __table_args__ = (
-        CheckConstraint("numerator >= 0 AND denominator > 0", name="fraction"),
-        CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="period"),
-    )
-
-    code: Mapped[text_pk]
-    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
-    valid_to: Mapped[date | None] = mapped_column(Date)
-    numerator: Mapped[int] = mapped_column(BigInteger)
-    denominator: Mapped[int] = mapped_column(BigInteger)
+    predecessor: Mapped[str | None]
     legal_basis: Mapped[str]
 
 

@@ -1,11 +1,5 @@
 """Every statement that reads reference data in force on a day."""
 
-RATE_ON = """
-SELECT numerator, denominator, legal_basis FROM rate
-WHERE code = %s AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
-ORDER BY valid_from DESC LIMIT 1
-"""
-
 CALENDAR = "SELECT on_date, kind, name_vi, institution FROM calendar_day WHERE institution IN ('', %s)"
 
 MISSING_ACCOUNTS = """
@@ -18,11 +12,22 @@ WHERE NOT EXISTS (
 
 BENEFICIARY = "SELECT name_vi, account_no, bank_bin, treasury_unit FROM beneficiary_account WHERE code = %s"
 
+MISSING_BUDGET_CODES = """
+SELECT asked.kind, asked.code FROM unnest(%s::text[], %s::text[]) AS asked (kind, code)
+WHERE NOT EXISTS (SELECT 1 FROM budget_code b WHERE b.kind = asked.kind AND b.code = asked.code
+                  AND b.valid_from <= %s AND (b.valid_to IS NULL OR b.valid_to >= %s))
+"""
+
 AGENCY_ON = """
 SELECT 1 FROM agency WHERE code = %s AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
 """
 
-AGENCY_NAMES = "SELECT code, name_vi, name_en FROM agency WHERE code = ANY(%s)"
+AGENCY_NAMES = """
+SELECT a.code, coalesce(p.name_vi, a.name_vi), coalesce(p.name_en, a.name_en)
+FROM agency a LEFT JOIN agency_place p ON p.agency_code = a.code
+     AND p.valid_from <= %(on)s AND (p.valid_to IS NULL OR p.valid_to >= %(on)s)
+WHERE a.code = ANY(%(codes)s)
+"""
 
 _RULE = """
 SELECT code, valid_from, valid_to, rank, effect, provider_account, method, kind, agency_code, amount_from, amount_to,
@@ -48,3 +53,52 @@ PROGRAMMES_ON = _PROGRAMME + (
 AGENCY_CODES = "SELECT code FROM agency ORDER BY code"
 
 DAYS_ON = "SELECT institution, kind, name_vi FROM calendar_day WHERE on_date = %s"
+
+# A row whose last day is before its first was withdrawn before it came into force: it is in force on no day.
+_STANDS = "(valid_to IS NULL OR valid_to >= valid_from)"
+_ON = "valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)"
+
+PROCEDURES = f"""
+SELECT id, code, coalesce(national_code, code) AS national_code, online_service_code, agency_code, name_vi,
+       collection_mode, collection_timing, valid_from, valid_to, legal_basis
+FROM procedure WHERE (code = %(code)s OR online_service_code = %(code)s) AND {_STANDS}
+ORDER BY valid_from, id
+"""
+
+TARIFFS = f"""
+SELECT id, procedure_code, item_code, name_vi, type, basis, amount, rate, least, most, discount, payer_class, channel,
+       agency_code, is_optional, rounding_mode, rounding_unit, valid_from, valid_to, legal_basis
+FROM tariff WHERE procedure_code = %(procedure_code)s AND {_STANDS}
+ORDER BY item_code, valid_from, id
+"""
+
+# An agency that stands below itself by mistake ends the path; it is no endless one.
+AGENCY_PATH = """
+WITH RECURSIVE path AS (
+    SELECT %(agency_code)s::text AS code, 1 AS place, ARRAY[%(agency_code)s::text] AS seen
+    UNION ALL
+    SELECT a.parent_code, path.place + 1, path.seen || a.parent_code
+    FROM path JOIN agency_place a ON a.agency_code = path.code
+    WHERE a.parent_code IS NOT NULL AND a.parent_code <> ALL (path.seen)
+      AND a.valid_from <= %(on)s AND (a.valid_to IS NULL OR a.valid_to >= %(on)s)
+)
+SELECT code FROM path ORDER BY place
+"""
+
+SERVICE_ACCOUNTS = f"""
+SELECT coalesce(item_code, ''), beneficiary_account, coalesce(chapter, ''), coalesce(sub_item, ''),
+       coalesce(locality, ''), coalesce(collecting_agency, '')
+FROM service_account
+WHERE (agency_code IS NULL OR agency_code = ANY(%(path)s))
+  AND (procedure_code IS NULL OR procedure_code = %(procedure_code)s) AND {_ON}
+ORDER BY array_position(%(path)s::text[], agency_code) NULLS LAST, procedure_code IS NULL, id
+"""
+
+PARAMETERS = f"""
+SELECT id, kind, code, valid_from, valid_to, legal_basis, value
+FROM legal_parameter WHERE kind = %(kind)s AND {_STANDS}
+ORDER BY code, valid_from, id
+"""
+
+# Triggers refuse to rewrite the past by the same day that the service goes by.
+SET_TODAY = "SELECT set_config('payclear.today', %s, true)"

@@ -1,24 +1,24 @@
-"""Answers what a rate, an agency, an account or a calendar was on a day. Every answer carries its legal basis."""
+"""Answers what an agency, an account, a rule of routing or a calendar was on a day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from fractions import Fraction
 
 from payclear.catalogue import queries
-from payclear.catalogue.domain import DayCondition, FeeBearer, FeeProgramme, Method, Rule, RuleEffect
+from payclear.catalogue.domain import (
+    BudgetCodeKind,
+    DayCondition,
+    FeeBearer,
+    FeeProgramme,
+    Method,
+    Rule,
+    RuleEffect,
+)
 from payclear.catalogue.models import DayKind
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import BusinessCalendar
-from payclear.kernel.errors import InvalidInput, Unavailable
-
-LATE_SURCHARGE = "late_surcharge_per_day"
-
-
-class RateNotInForce(Unavailable):
-    """No rate of this name is in force on the day: our catalogue lacks it, the caller can only wait."""
-
-    code = "rate_not_in_force"
+from payclear.kernel.clock import vietnam_date
+from payclear.kernel.errors import InvalidInput
 
 
 class UnknownAgency(InvalidInput):
@@ -27,26 +27,16 @@ class UnknownAgency(InvalidInput):
     code = "unknown_agency"
 
 
+class UnknownBudgetCode(InvalidInput):
+    """A code of the state budget is not in the catalogue on this day."""
+
+    code = "unknown_budget_code"
+
+
 class UnknownBeneficiaryAccount(InvalidInput):
     """A beneficiary account is not in the catalogue on this day."""
 
     code = "unknown_beneficiary_account"
-
-
-@dataclass(frozen=True, slots=True)
-class RateInForce:
-    """A rate as an exact fraction, with the law it rests on."""
-
-    value: Fraction
-    legal_basis: str
-
-
-def rate_on(uow: UnitOfWork, code: str, on: date) -> RateInForce:
-    """The rate in force on a day; raises RateNotInForce."""
-    row = uow.run(queries.RATE_ON, (code, on, on)).fetchone()
-    if row is None:
-        raise RateNotInForce("no such rate on this day", rate=code, on=on.isoformat())
-    return RateInForce(Fraction(row[0], row[1]), row[2])
 
 
 def business_calendar(uow: UnitOfWork, institution: str = "") -> BusinessCalendar:
@@ -74,6 +64,16 @@ def require_accounts(uow: UnitOfWork, codes: Sequence[str], on: date) -> None:
         raise UnknownBeneficiaryAccount("no such account on this day", beneficiary_account=missing[0][:40])
 
 
+def require_budget_codes(uow: UnitOfWork, codes: Sequence[tuple[BudgetCodeKind, str]], on: date) -> None:
+    """Raise UnknownBudgetCode unless every code of its kind is in the catalogue on the day."""
+    kinds, values = [kind for kind, _ in codes], [code for _, code in codes]
+    missing = uow.run(queries.MISSING_BUDGET_CODES, (kinds, values, on, on)).fetchone()
+    if missing:
+        raise UnknownBudgetCode(
+            "no such budget code on this day", kind=missing[0], budget_code=missing[1][:10]
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Beneficiary:
     """An account that money must reach; empty where the catalogue does not know."""
@@ -93,8 +93,9 @@ def beneficiary_of(uow: UnitOfWork, code: str) -> Beneficiary:
 
 
 def agency_names(uow: UnitOfWork, codes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Vietnamese and English names of agencies by code."""
-    return {code: (vi, en) for code, vi, en in uow.run(queries.AGENCY_NAMES, (list(codes),))}
+    """What agencies are called today, in Vietnamese and English, by code."""
+    named = uow.run(queries.AGENCY_NAMES, {"codes": list(codes), "on": vietnam_date(uow.now)})
+    return {code: (vi, en) for code, vi, en in named}
 
 
 def routing_rules(uow: UnitOfWork, on: date | None = None) -> list[Rule]:

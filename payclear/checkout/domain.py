@@ -30,6 +30,7 @@ class PageKind(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     REVERSED = "reversed"  # it was paid at a bank, and the bank took the payment back
+    EXEMPTED = "exempted"  # nothing is to be paid
 
 
 WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.SCAN, PageKind.RESUME, PageKind.CONFIRMING})
@@ -38,6 +39,7 @@ _CLOSED: Final = {
     OrderState.EXPIRED: PageKind.EXPIRED,
     OrderState.CANCELLED: PageKind.CANCELLED,
     OrderState.REVERSED: PageKind.REVERSED,
+    OrderState.EXEMPTED: PageKind.EXEMPTED,
 }
 
 

@@ -100,6 +100,7 @@ def _page(runtime: Runtime, token: str, *, problem: str = "") -> Response:
         status=422 if problem else 200,
         order=order,
         standing=standing,
+        exemptions=shown.exemptions,
         offers=offers.arrange(choices, runtime.providers, locale),
         problem=problem,
         provider_name=_provider_name(runtime, standing, locale),

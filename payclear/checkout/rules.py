@@ -8,13 +8,14 @@ from pathlib import Path
 
 from payclear.catalogue.domain import Method
 from payclear.catalogue.files import load_catalogue
+from payclear.catalogue.final_checks import register_final_check
 from payclear.catalogue.service import agency_codes, fee_programmes, routing_rules
 from payclear.checkout.routing import is_online, method_of
 from payclear.checkout.rule_check import AccountFacts, Known, Problem, check
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.problems import OperatorProblem
 from payclear.obligations.domain import ObligationKind
-from payclear.runtime import Runtime
+from payclear.runtime import Runtime, current
 
 
 class RulesRefused(OperatorProblem):
@@ -26,8 +27,19 @@ def check_rules(runtime: Runtime, uow: UnitOfWork) -> list[Problem]:
     return check(routing_rules(uow), fee_programmes(uow), _known(runtime, uow))
 
 
+def _sentences(uow: UnitOfWork) -> list[str]:
+    return [problem.sentence for problem in check_rules(current(), uow) if not problem.is_warning]
+
+
+register_final_check(("routing_rule", "service_fee_programme"), _sentences)
+
+
 def load_rules(runtime: Runtime, uow: UnitOfWork, paths: Sequence[Path]) -> list[Problem]:
     """Put the rules of files into the catalogue; returns warnings. Raises CatalogueRefused or RulesRefused."""
+    if runtime.settings.is_production and (routing_rules(uow) or fee_programmes(uow)):
+        raise RulesRefused(
+            "There are rules already: in production two people change them at /console/catalogue."
+        )
     for path in paths:
         load_catalogue(uow, path)
     problems = check_rules(runtime, uow)

@@ -5,9 +5,11 @@ become money, and never believe what a browser brings back.
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from payclear.checkout.decisions import Routing, decide, keep, tie
 from payclear.checkout.domain import PageKind, Standing, is_web_address, standing_of, transfer_of
@@ -22,6 +24,8 @@ from payclear.gateway.domain import Operation
 from payclear.gateway.errors import NotCalled
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.kernel.ids import split_attempt_ref
+from payclear.obligations.fees.explaining import pricings
+from payclear.obligations.fees.facts import Exemption
 from payclear.orders.bills import bill_for
 from payclear.orders.checkout import LAST_CALL, checkout_request, open_attempt, record_checkout
 from payclear.orders.domain import LIVE_STATES
@@ -54,11 +58,15 @@ def standing(runtime: Runtime, order: OrderView) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the payment page shows. `routing` only where there is something to choose."""
+    """What the payment page shows. `routing` only where there is something to choose.
+
+    `exemptions`: why nothing is to be paid, by obligation, for those of the order that are exempted.
+    """
 
     order: OrderView
     standing: Standing
     routing: Routing | None
+    exemptions: Mapping[UUID, Exemption]
 
 
 def show(runtime: Runtime, token: str) -> Shown:
@@ -74,8 +82,16 @@ def show(runtime: Runtime, token: str) -> Shown:
             routing = decide(runtime, uow, order)
             keep(uow, order.id, routing)
         _look(runtime, uow, order)
+        exemptions = _exemptions(uow, order)
         uow.commit()
-    return Shown(order, now, routing)
+    return Shown(order, now, routing, exemptions)
+
+
+def _exemptions(uow: UnitOfWork, order: OrderView) -> Mapping[UUID, Exemption]:
+    if all(line.amount.is_positive for line in order.lines):
+        return {}
+    found = pricings(uow, [document.obligation_id for document in order.documents])
+    return {id_: pricing.exemption for id_, pricing in found.items() if pricing.exemption is not None}
 
 
 def start(

@@ -20,9 +20,10 @@ from payclear.kernel.clock import vietnam_date
 from payclear.kernel.money import Money
 from payclear.kernel.payment_code import is_payment_code, new_payment_code
 from payclear.obligations import service as obligations
-from payclear.obligations.domain import ObligationState
+from payclear.obligations.domain import PAYABLE_STATES, ObligationState
 from payclear.obligations.obligors import obligor_names
 from payclear.obligations.records import ObligationView
+from payclear.obligations.rules.insurance import InvalidContribution
 from payclear.orders.collecting import hindrance
 from payclear.orders.domain import OrderState
 from payclear.orders.records import OrderView
@@ -162,11 +163,14 @@ def _of_order(
 def _of_obligation(
     uow: UnitOfWork, line: ProviderLine, obligation: ObligationView, call: CollectionCall, sealer: Sealer
 ) -> _Found:
-    if obligation.state is not ObligationState.OPEN:
+    if obligation.state not in PAYABLE_STATES:
         is_paid = obligation.state is ObligationState.PAID
         return _Found(verdict=CollectionVerdict.ALREADY_PAID if is_paid else CollectionVerdict.NOT_PAYABLE)
     today = vietnam_date(uow.now)
-    quote = obligations.quote(uow, obligation, for_date=today)
+    try:
+        quote = obligations.quote(uow, obligation, for_date=today)
+    except InvalidContribution:  # its months were paid for meanwhile
+        return _Found(verdict=CollectionVerdict.NOT_PAYABLE)
     if not _takes(line, quote.total):
         return _Found(verdict=CollectionVerdict.NOT_PAYABLE)
     row = BillRow(
@@ -177,7 +181,7 @@ def _of_obligation(
         amount=quote.total.amount,
         currency=quote.total.currency,
         quoted_on=today,
-        valid_until=bill_holds_until(uow.now, depends_on_day=quote.depends_on_day),
+        valid_until=bill_holds_until(uow.now, last_day=quote.last_day),
     )
     row = _keep(uow, row, call)
     names = obligor_names(uow, [obligation.id], sealer=sealer)

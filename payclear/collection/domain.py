@@ -1,12 +1,12 @@
 """Rules of collection at a bank's counter: who is shown, until when a bill and a reversal hold, what is the same call. Pure."""
 
 import hashlib
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from payclear.contract.collection import CollectionCall, CollectionVerdict
 from payclear.kernel.calendar import business_day_of
-from payclear.kernel.clock import at_vietnam, vietnam_midnight_after
+from payclear.kernel.clock import at_vietnam
 
 BILL_HOLDS = timedelta(hours=24)
 NAME_CHARACTERS_MAX = 60
@@ -39,9 +39,10 @@ def masked_name(name: str) -> str:
     return " ".join([*shown, *(f"{word[0]}." for word in words[len(shown) :])])[:NAME_CHARACTERS_MAX]
 
 
-def bill_holds_until(now: datetime, *, depends_on_day: bool) -> datetime:
-    """When a bill handed out now stops to hold: at midnight in Viet Nam when its amount depends on the day."""
-    return vietnam_midnight_after(now) if depends_on_day else now + BILL_HOLDS
+def bill_holds_until(now: datetime, *, last_day: date | None) -> datetime:
+    """When a bill handed out now stops to hold: at the end of the last day of its quote, where that is known, or sooner."""
+    end = now + BILL_HOLDS
+    return end if last_day is None else min(end, at_vietnam(last_day + timedelta(days=1), time.min))
 
 
 def reversible_until(paid_at: datetime, *, cut_off: str) -> datetime:

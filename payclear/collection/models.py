@@ -45,10 +45,16 @@ class CollectionBill(Base):
 
 
 class CollectionMessage(Base):
-    """A message that paid or took back, raw; append-only. The same message again is kept once, by its digest."""
+    """A message that paid or took back, raw; append-only. The same message again is kept once, by its digest.
+
+    Query and body may name people: both are sealed under the key of `sealed_on`, a day.
+    """
 
     __tablename__ = "collection_message"
-    __table_args__ = (UniqueConstraint("provider_account", "digest"),)
+    __table_args__ = (
+        UniqueConstraint("provider_account", "digest"),
+        CheckConstraint("sealed_on IS NOT NULL", name="is_sealed"),
+    )
 
     id: Mapped[uuid_pk]
     provider_account: Mapped[str]
@@ -59,6 +65,9 @@ class CollectionMessage(Base):
     headers: Mapped[json_object]
     body: Mapped[blob]
     received_at: Mapped[utc]
+    sealed_on: Mapped[date | None] = mapped_column(
+        Date
+    )  # None only for what came before messages were sealed
 
 
 class CollectionPayment(Base):

@@ -28,9 +28,10 @@ UPDATE collection_bill SET order_id = %s WHERE provider_account = %s AND bill_id
 
 # Keep a message as it arrived; the same message again is there already.
 KEEP_MESSAGE = """
-INSERT INTO collection_message (id, provider_account, digest, method, path, query_string, headers, body, received_at)
+INSERT INTO collection_message (id, provider_account, digest, method, path, query_string, headers, body, received_at,
+                                sealed_on)
 VALUES (%(id)s, %(provider_account)s, %(digest)s, %(method)s, %(path)s, %(query_string)s, %(headers)s, %(body)s,
-        %(received_at)s)
+        %(received_at)s, %(sealed_on)s)
 ON CONFLICT (provider_account, digest) DO NOTHING
 RETURNING id
 """

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 # Headers that say something about the message; those of the signature are named by the adapter's manifest.
 KEPT_HEADERS = ("content-type", "content-length", "user-agent", "date", "x-request-id")
+_KEPT_IN = "collection_message"
 MOVES_MONEY = frozenset({CollectionOperation.PAY, CollectionOperation.REVERSE})
 # After these something was written that must last; any other answer leaves the database as it was.
 TAKEN = frozenset(
@@ -77,16 +78,19 @@ def _keep(
         return None
     wanted = {*KEPT_HEADERS, *line.provider.manifest.callback_headers}
     digest = sha256_hex(f"{request.method} {request.path}\n".encode() + request.body)
+    seal = runtime.day_keys.today(runtime.database, runtime.sealer)
+    new_id = new_uuid()
     values = {
-        "id": new_uuid(),
+        "id": new_id,
         "provider_account": line.code,
         "digest": digest,
         "method": request.method,
         "path": request.path,
-        "query_string": request.query_string,
+        "query_string": seal.seal(request.query_string, table=_KEPT_IN, column="query_string", row=new_id),
         "headers": Jsonb({name: value for name, value in request.headers.items() if name in wanted}),
-        "body": request.body,
+        "body": seal.seal(request.body, table=_KEPT_IN, column="body", row=new_id),
         "received_at": request.received_at,
+        "sealed_on": seal.day_on,
     }
     with runtime.database.begin() as uow:
         kept = uow.run(queries.KEEP_MESSAGE, values).fetchone()

@@ -10,7 +10,10 @@ from typing import Any, Final
 from flask import Blueprint, Flask, current_app, g, request
 
 from payclear.console import pages
+from payclear.console.catalogue import pages as catalogue_pages
 from payclear.console.doubt import pages as doubt_pages
+from payclear.console.fees import pages as fees_pages
+from payclear.console.fines import pages as fines_pages
 from payclear.console.frame import console_locale, require_staff
 from payclear.console.health import pages as health_pages
 from payclear.contract.modules import ConsolePages
@@ -34,7 +37,10 @@ OWN_ENTRIES: Final = (
     NavigationEntry("console.nav_home", "/console/"),
     NavigationEntry("console.nav_orders", "/console/orders"),
     NavigationEntry("console.nav_doubt", "/console/doubt"),
+    NavigationEntry("console.nav_fees", "/console/fees"),
+    NavigationEntry("console.nav_fines", "/console/fines"),
     NavigationEntry("console.nav_health", "/console/health"),
+    NavigationEntry("catalogue.nav", "/console/catalogue"),
 )
 
 
@@ -42,7 +48,14 @@ def mount(app: Flask, modules: Iterable[ConsolePages] = ()) -> None:
     """Register the login openly, and the console's and the modules' pages behind the staff session."""
     brought = tuple(modules)
     app.register_blueprint(pages.open_blueprint, url_prefix=PREFIX)
-    own = (pages.blueprint, doubt_pages.blueprint, health_pages.blueprint)
+    own = (
+        pages.blueprint,
+        doubt_pages.blueprint,
+        fees_pages.blueprint,
+        fines_pages.blueprint,
+        health_pages.blueprint,
+        catalogue_pages.blueprint,
+    )
     for blueprint in (*own, *(each.blueprint for each in brought)):
         _guard(blueprint)
         app.register_blueprint(blueprint, url_prefix=blueprint.url_prefix or PREFIX)

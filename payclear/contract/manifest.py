@@ -65,6 +65,9 @@ class Manifest:
     # The same reference again is the same payment, so a cut-off call may be made again.
     create_repeats_safely: bool = False
     refund_repeats_safely: bool = False  # the same refund reference again is the same refund
+    refund_query_needs_number: bool = (
+        False  # a refund is asked about by the number the provider's answer told
+    )
     # Where and with what a citizen pays, for payments whose messages do not say it.
     channel: Channel = Channel.GATEWAY
     instrument: Instrument = Instrument.UNSTATED
@@ -105,6 +108,7 @@ def load_manifest(path: Path) -> Manifest:
         confirm_by_query=bool(data.get("confirm_by_query", False)),
         create_repeats_safely=bool(data.get("create_repeats_safely", False)),
         refund_repeats_safely=bool(data.get("refund_repeats_safely", False)),
+        refund_query_needs_number=bool(data.get("refund_query_needs_number", False)),
         channel=Channel(data.get("channel", Channel.GATEWAY)),
         instrument=Instrument(data.get("instrument", Instrument.UNSTATED)),
         watch_hours=watch_hours,

@@ -89,3 +89,8 @@ def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
 def positive_amount(column: str = "amount") -> CheckConstraint:
     """A CHECK that an amount is positive and within the limit of RELIABILITY INV-30."""
     return CheckConstraint(f"{column} > 0 AND {column} <= {AMOUNT_LIMIT}", name=f"{column}_in_range")
+
+
+def amount_from_zero(column: str = "amount") -> CheckConstraint:
+    """A CHECK for an amount that may be nothing, such as that of an exemption."""
+    return CheckConstraint(f"{column} >= 0 AND {column} <= {AMOUNT_LIMIT}", name=f"{column}_in_range")

@@ -11,6 +11,8 @@ FEATURES = (
     "identity",
     "catalogue",
     "obligations",
+    "obligations.fees",
+    "obligations.batches",
     "orders",
     "ledger",
     "events",
@@ -21,6 +23,10 @@ FEATURES = (
     "webhooks",
     "receipts",
     "refunds",
+    "sealing",
+    "privacy",
+    "lookup",
+    "opendata",
 )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from psycopg import Cursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
@@ -107,6 +108,9 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part that may fail without losing the rest."""
+        # A savepoint that came first would be the driver's whole transaction, and be committed.
+        if self.driver.info.transaction_status is TransactionStatus.IDLE:
+            self.driver.execute("SELECT 1")
         with self.driver.transaction():
             yield
 

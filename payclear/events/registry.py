@@ -32,6 +32,9 @@ _FIELDS: Mapping[str, Schema] = MappingProxyType(
         "reason": {"type": "string", "description": "Stable code of why the order ended without payment."},
         "receipt": {"type": "string", "description": "Public id of the receipt."},
         "refund_ref": {"type": "string", "description": "Our reference of the refund."},
+        "obligation": {"type": "string", "description": "Public id of the obligation."},
+        "kind": {"type": "string", "description": "Kind of the obligation."},
+        "change": {"type": "string", "description": "What changed; read the obligation for the rest."},
     }
 )
 _ALWAYS = ("order_ref", "portal_ref", "status", "amount", "currency")
@@ -56,6 +59,8 @@ class EventType:
         properties = {name: dict(_FIELDS[name]) for name in _FIELDS if name in self.required | self.optional}
         if self.status:
             properties["status"] = {**properties["status"], "const": self.status}
+        if self.status == "exempted":
+            properties["amount"] = {**properties["amount"], "minimum": 0, "const": 0}
         return {
             "type": "object",
             "properties": properties,
@@ -118,11 +123,26 @@ _TYPES: Mapping[str, EventType] = MappingProxyType(
             ),
             _order_event("cancelled", "The portal withdrew the order.", (), ("reason",)),
             _order_event(
+                "exempted",
+                "The order was created and has nothing to collect: everything in it is exempted. `amount` is 0; no other "
+                "event of the order comes.",
+                (),
+                (),
+            ),
+            _order_event(
                 "reversed",
                 "The bank took its payment back (a teller took the wrong bill): the order is not paid any more, its "
                 "receipt is cancelled and its obligations can be ordered again.",
                 ("reversed_at", "provider"),
                 _PROVIDER,
+            ),
+            EventType(
+                name="obligation.changed",
+                meaning="What is owed changed: a new version of a decision, a deferral, a plan, a payment elsewhere, or more "
+                "was paid than is asked now (`refund_proposed`, with the amount). `status` is the obligation's.",
+                required=frozenset(("obligation", "kind", "status", "change")),
+                optional=frozenset(("amount", "currency")),
+                status="",
             ),
             _refund_event("refund.succeeded", "The provider gave `amount` of a payment of the order back."),
             _refund_event(
@@ -162,6 +182,6 @@ def require_described(fact: Fact) -> None:
         raise ValueError(f"{fact.type} means the status {kind.status}")
     if fact.sequence < 1:
         raise ValueError("a sequence counts from 1")
-    amount = fact.data["amount"]
+    amount = fact.data.get("amount", 0)
     if isinstance(amount, bool) or not isinstance(amount, int):
         raise ValueError("an amount is a whole number of minor units")

@@ -11,6 +11,7 @@ from payclear.gateway.domain import BOUNDS_MS
 from payclear.gateway.errors import NoFigures
 from payclear.gateway.report import Figures, Month, MonthReport, month_report
 from payclear.i18n.texts import translate
+from payclear.kernel.spreadsheets import BYTE_ORDER_MARK, escaped
 from payclear.runtime import Runtime
 
 COLUMNS: Final = (
@@ -33,7 +34,6 @@ DEFINITIONS: Final = (
     *("payments", "before_callback", "without_callback", "statements", "as_of"),
 )
 PERCENTILES: Final = (50, 95, 99)
-_BOM = "\ufeff"
 
 Row = dict[str, str | int | None]
 
@@ -41,7 +41,7 @@ Row = dict[str, str | int | None]
 def csv_bytes(report: MonthReport, *, provider_name: str, has_callbacks: bool, locale: str) -> bytes:
     """The file: UTF-8 with a byte-order mark, CRLF."""
     buffer = io.StringIO(newline="")
-    buffer.write(_BOM)
+    buffer.write(BYTE_ORDER_MARK)
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(_rows(report, provider_name, has_callbacks, locale))
@@ -100,7 +100,7 @@ def _rows(report: MonthReport, provider_name: str, has_callbacks: bool, locale: 
         "totals_add_up": "yes" if report.adds_up else "no",
     }
     for key, value in scope.items():
-        yield {"record": "scope", "key": key, "note": _escaped(value)}
+        yield {"record": "scope", "key": key, "note": escaped(value)}
     for key in DEFINITIONS:
         yield {"record": "definition", "key": key, "note": translate(f"console.health_means_{key}", locale)}
     for on, figures in report.days:
@@ -137,7 +137,3 @@ def _payments(figures: Figures, has_callbacks: bool) -> Row:
         "without_callback": figures.without_callback,
         "callback_loss_percent": percent_text(figures.loss_share),
     }
-
-
-def _escaped(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text

@@ -11,7 +11,7 @@ from payclear.kernel.errors import ErrorCategory, PayclearError
 
 
 class PortalNotCollecting(PayclearError):
-    """The portal is registered but neither in testing nor active: it may read, not write."""
+    """The portal is not active yet: it may read, not write. In testing it writes outside production only."""
 
     code = "portal_not_collecting"
     category = ErrorCategory.FORBIDDEN
@@ -25,23 +25,30 @@ class Caller(Protocol):
     @property
     def key_id(self) -> str: ...
     @property
-    def may_collect(self) -> bool: ...
+    def requests_per_minute(self) -> int | None: ...
     @property
     def return_url_prefixes(self) -> tuple[str, ...]: ...
 
     def require(self, scope: str) -> None:
         """Raise when the key was not given for this scope."""
 
+    def require_address(self, address: str) -> None:
+        """Raise when the portal does not call from there."""
+
+    def require_collecting(self) -> None:
+        """Raise when the portal may not write now."""
+
 
 Authenticate = Callable[[UnitOfWork, str | None], Caller]
 
 
 def require_caller(
-    uow: UnitOfWork, authenticate: Authenticate, header: str | None, *, scope: str, writes: bool
+    uow: UnitOfWork, authenticate: Authenticate, header: str | None, *, address: str, scope: str, writes: bool
 ) -> Caller:
-    """The portal behind an Authorization header, if it may do this; raises what `authenticate` raises."""
+    """The portal behind an Authorization header, if it may do this from there; raises what `authenticate` raises."""
     caller = authenticate(uow, header)
+    caller.require_address(address)
     caller.require(scope)
-    if writes and not caller.may_collect:
-        raise PortalNotCollecting("the portal may read, not write")
+    if writes:
+        caller.require_collecting()
     return caller

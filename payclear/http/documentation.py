@@ -98,7 +98,7 @@ def _operation(
             (
                 status,
                 _plain(answer["description"]),
-                "".join(_links(answer["content"]["application/json"]["schema"])),
+                "".join(_links(answer["content"].get("application/json", {}).get("schema", {}))),
             )
             for status, answer in operation["responses"].items()
             if status.startswith("2")
@@ -106,16 +106,22 @@ def _operation(
         refusals=tuple(
             Refusal(status=str(status), codes=tuple(codes)) for status, codes in sorted(refusals.items())
         ),
-        curl=_curl(method, server + path, content.get("example")),
+        curl=_curl(method, server + path, content.get("example"), is_file=_is_file(content)),
     )
 
 
-def _curl(method: str, address: str, example: Any) -> str:
+def _is_file(content: Mapping[str, Any]) -> bool:
+    return content.get("schema", {}).get("format") == "binary"
+
+
+def _curl(method: str, address: str, example: Any, *, is_file: bool) -> str:
     lines = [f"curl {address}", "  -H 'Authorization: Bearer pk_…'"]
     if method != "get":
         lines[0] = f"curl -X {method.upper()} {address}"
         lines.append("  -H 'Idempotency-Key: 5c0d7a52-3f0e-4c1b-9a57-2f1f5be0c1aa'")
-    if example is not None:
+    if is_file:
+        lines += ["  -H 'Content-Type: text/csv'", "  --data-binary @FILE.csv"]
+    elif example is not None:
         lines.append("  -H 'Content-Type: application/json'")
         lines.append(f"  -d '{json.dumps(example, ensure_ascii=False, indent=2)}'")
     return " \\\n".join(lines)

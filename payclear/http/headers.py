@@ -32,6 +32,11 @@ def allow_form_targets(origins: Iterable[str]) -> None:
     g.form_targets = targets
 
 
+def allow_public_cache(seconds: int) -> None:
+    """Let anybody keep this page for a while: for pages that are the same for everybody and name nobody."""
+    g.public_cache_s = seconds
+
+
 def install_headers(app: Flask, *, public_url: str) -> None:
     """Add the headers to every answer of `app`; HSTS only when citizens reach it by https."""
     is_https = public_url.startswith("https://")
@@ -59,7 +64,8 @@ def _add_page_headers(response: Response) -> None:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["X-Frame-Options"] = "DENY"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
-    headers["Cache-Control"] = "no-store"
+    kept_s = getattr(g, "public_cache_s", 0)
+    headers["Cache-Control"] = f"public, max-age={kept_s}" if kept_s else "no-store"
 
 
 def _add_cache_header(response: Response) -> None:

@@ -38,11 +38,15 @@ _ABOUT: Final = (
     "(RFC 9457) with a stable `code`. Every POST needs an `Idempotency-Key`: the same key and body give the "
     "same answer, byte for byte."
 )
-_ALWAYS: Final = {401: ("unauthenticated",), 403: ("portal_barred", "scope_missing"), 503: ("unavailable",)}
+_ALWAYS: Final = {
+    401: ("unauthenticated",),
+    403: ("portal_address_refused", "scope_missing"),
+    429: ("rate_limited",),
+    503: ("unavailable",),
+}
+_ON_QUESTIONS: Final = (MalformedJson, BodyMissing, UnsupportedMediaType)
 _ON_WRITES: Final = (
-    MalformedJson,
-    BodyMissing,
-    UnsupportedMediaType,
+    *_ON_QUESTIONS,
     InvalidRequest,
     IdempotencyKeyMissing,
     IdempotencyKeyInvalid,
@@ -151,6 +155,9 @@ def _operation(described: Operation, rule: Rule) -> dict[str, Any]:
         if described.example is not None:
             content["example"] = dict(described.example)
         written["requestBody"] = {"required": True, "content": {JSON: content}}
+    if described.file is not None:
+        binary = {"schema": {"type": "string", "format": "binary", "maxLength": described.file.bytes_max}}
+        written["requestBody"] = {"required": True, "content": dict.fromkeys(described.file.kinds, binary)}
     return written
 
 
@@ -179,6 +186,10 @@ def _parameters(described: Operation, rule: Rule) -> list[dict[str, Any]]:
                     "schema": shape,
                 }
             )
+    parameters += [
+        {"name": name, "in": "header", "required": True, "description": about, "schema": {"type": "string"}}
+        for name, about in described.headers.items()
+    ]
     if described.writes:
         parameters.append(
             {
@@ -199,7 +210,7 @@ def _responses(described: Operation) -> dict[str, Any]:
         responses[str(status)] = {
             "description": about,
             "headers": headers | (_created_headers() if described.writes else {}),
-            "content": {JSON: {"schema": schema}},
+            "content": {described.answers_with: {"schema": _answer_schema(described, schema)}},
         }
     for status, codes in sorted(error_codes(described).items()):
         responses[str(status)] = {
@@ -210,6 +221,10 @@ def _responses(described: Operation) -> dict[str, Any]:
     return responses
 
 
+def _answer_schema(described: Operation, schema: StrictSchema) -> Any:
+    return schema if described.answers_with == JSON else {"type": "string", "format": "binary"}
+
+
 def error_codes(described: Operation) -> dict[int, list[str]]:
     """The codes an operation may refuse with, by status."""
     codes: dict[int, set[str]] = defaultdict(set)
@@ -217,9 +232,12 @@ def error_codes(described: Operation) -> dict[int, list[str]]:
         codes[status].update(always)
     kinds: tuple[type[PayclearError], ...] = (*described.errors, InvalidRequest)
     if described.writes:
-        codes[403].add("portal_not_collecting")
+        codes[403].update(("portal_barred", "portal_not_collecting"))
         codes[413].add("too_large")
         kinds += _ON_WRITES
+    if described.asks:
+        codes[413].add("too_large")
+        kinds += _ON_QUESTIONS
     for kind in kinds:
         codes[STATUS_OF[kind.category]].add(kind.code)
     return {status: sorted(named) for status, named in codes.items()}

@@ -4,6 +4,7 @@ Every route of the API stands below an `@operation`; the features' `api` modules
 Order: body read (bounded) → key → scope → shape → idempotency → work → answer stored → commit.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from payclear.http.auth import Caller, require_caller
 from payclear.http.bodies import read_body
 from payclear.http.idempotency import HEADER, Answer, KeyedRequest, answer_once, fingerprint_of, key_of
 from payclear.http.json_body import parse_json
+from payclear.http.rate_limits import limit_caller
 from payclear.http.schemas import Choice, FieldProblem, InvalidRequest, StrictSchema, load
 from payclear.http.units import in_unit
 from payclear.kernel.errors import ErrorCategory, PayclearError
@@ -46,6 +48,22 @@ class NoFields(StrictSchema):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileBody:
+    """A body that is a file: what each media type is called, and how many bytes it may have."""
+
+    kinds: Mapping[str, str]
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file as it came; `kind` is its media type's name."""
+
+    kind: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """What the documentation says about a route, and what guards it."""
 
@@ -60,6 +78,10 @@ class Operation:
     answers: Mapping[int, tuple[StrictSchema, str]]
     errors: tuple[type[PayclearError], ...]
     example: Mapping[str, Any] | None
+    asks: bool = False  # a question whose words may stand in no address: a body, no key, nothing kept
+    headers: Mapping[str, str] = field(default_factory=dict)  # further headers and what they say
+    file: FileBody | None = None  # the body is a file and no JSON object
+    answers_with: str = JSON  # the media type of what is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +97,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an operation answers."""
+    """What an operation answers: a JSON object, or bytes of the operation's own media type."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | bytes
     status: int = 200
     location: str | None = field(default=None)
 
@@ -100,6 +122,10 @@ def operation(
     about: str = "",
     example: Mapping[str, Any] | None = None,
     settle: Settle | None = None,
+    asks: bool = False,
+    headers: Mapping[str, str] | None = None,
+    file: FileBody | None = None,
+    answers_with: str = JSON,
 ) -> Callable[[Act], Callable[..., Response]]:
     """Make a function of `(call, **path)` a route guarded by `scope`, under a key if it writes.
 
@@ -120,6 +146,10 @@ def operation(
             answers=answers,
             errors=errors,
             example=example,
+            asks=asks,
+            headers=headers or {},
+            file=file,
+            answers_with=answers_with,
         )
 
         @wraps(act)
@@ -133,28 +163,50 @@ def operation(
 
 
 def _serve(described: Operation, act: Act, path: Mapping[str, str], settle: Settle | None) -> Response:
-    # A slow sender must not hold a connection of the database: the body is here before the unit begins.
-    raw = read_body(BODY_BYTES_MAX) if described.writes else b""
     runtime = current()
     authenticate = current_app.extensions[AUTHENTICATE]
 
-    def unit(uow: UnitOfWork) -> Answer:
+    def known_caller(uow: UnitOfWork) -> Caller:
         header = request.headers.get("Authorization")
-        caller = require_caller(uow, authenticate, header, scope=described.scope, writes=described.writes)
+        return require_caller(
+            uow,
+            authenticate,
+            header,
+            address=request.remote_addr or "",
+            scope=described.scope,
+            writes=described.writes,
+        )
+
+    if described.file is not None:
+        in_unit(runtime.database, known_caller)  # whoever is nobody sends us no megabytes
+    # A slow sender must not hold a connection of the database: the body is here before the unit begins.
+    raw = _body(described)
+
+    def unit(uow: UnitOfWork) -> Answer:
+        caller = known_caller(uow)
         g.portal_code = caller.portal_code
+        limit_caller(caller.portal_code, caller.requests_per_minute)
         query = _query(described)
+        if described.asks:
+            asked = load(described.body or _NOTHING, _json(described, raw))
+            return _finished(described, act(Call(uow, caller, runtime, asked, query), **path))
         if not described.writes:
-            return _finished(act(Call(uow, caller, runtime, None, query), **path))
+            return _finished(described, act(Call(uow, caller, runtime, None, query), **path))
         key = key_of(request.headers.get(HEADER))
-        data = _json(described, raw)
-        loaded = load(described.body or _NOTHING, data)
+        loaded: Any
+        if described.file is not None:
+            loaded = _uploaded(described.file, raw)
+            data: Any = [loaded.kind, hashlib.sha256(raw).hexdigest(), request.args.to_dict()]
+        else:
+            data = _json(described, raw)
+            loaded = load(described.body or _NOTHING, data)
         keyed = KeyedRequest(
             portal_code=caller.portal_code,
             key=key,
             fingerprint=fingerprint_of(method=request.method, path=request.path, data=data),
         )
         return answer_once(
-            uow, keyed, lambda: _finished(act(Call(uow, caller, runtime, loaded, query), **path))
+            uow, keyed, lambda: _finished(described, act(Call(uow, caller, runtime, loaded, query), **path))
         )
 
     try:
@@ -163,6 +215,21 @@ def _serve(described: Operation, act: Act, path: Mapping[str, str], settle: Sett
         if settle is None or not settle(runtime, refusal):
             raise
     return _response(in_unit(runtime.database, unit))
+
+
+def _body(described: Operation) -> bytes:
+    if described.file is not None:
+        return read_body(described.file.bytes_max)
+    return read_body(BODY_BYTES_MAX) if described.writes or described.asks else b""
+
+
+def _uploaded(file: FileBody, raw: bytes) -> UploadedFile:
+    kind = file.kinds.get(request.mimetype)
+    if kind is None or request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType(f"send one of {', '.join(file.kinds)}, not encoded")
+    if not raw:
+        raise BodyMissing("send the file as the body")
+    return UploadedFile(kind, raw)
 
 
 def _json(described: Operation, raw: bytes) -> Any:
@@ -187,9 +254,11 @@ def _query(described: Operation) -> Any:
     return load(described.query, {name: all_[0] for name, all_ in values.items()})
 
 
-def _finished(reply: Reply) -> Answer:
-    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(reply.status, JSON, reply.location, body)
+def _finished(described: Operation, reply: Reply) -> Answer:
+    body = reply.body
+    if not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Answer(reply.status, described.answers_with, reply.location, body)
 
 
 def _response(answer: Answer) -> Response:

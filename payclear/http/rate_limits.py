@@ -68,6 +68,13 @@ def limit_visitors(limit: Limit, key: str | None = None) -> None:
     require_rate(current_app, limit, of_whom, now_s=current().clock.monotonic())
 
 
+def limit_caller(portal_code: str, per_minute: int | None) -> None:
+    """Take one token of a portal that may call so often, a sixth of a minute's at once; raises TooManyRequests."""
+    if per_minute is not None:
+        limit = Limit(f"portal_{per_minute}", burst=max(1, per_minute // 6), every_s=60 / per_minute)
+        limit_visitors(limit, portal_code)
+
+
 def is_allowed(app: Flask, limit: Limit, key: str, *, now_s: float) -> bool:
     """Take one token for what may simply be left out; False when there is none."""
     return _take(app, limit, key, now_s) == 0

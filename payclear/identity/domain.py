@@ -1,14 +1,16 @@
-"""Rules of who may do what: staff roles, portal scopes and return addresses, the life of a session. Pure."""
+"""Rules of who may do what: staff roles, portals' activation, scopes and addresses, the life of a session. Pure."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from payclear.kernel.errors import InvalidInput
+from payclear.kernel.states import StateTable, register
 
 PASSWORD_CHARACTERS_MIN: Final = 15  # without a second factor (NIST SP 800-63B-4)
 SESSION_IDLE: Final = timedelta(minutes=15)
@@ -26,10 +28,12 @@ _LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class StaffRole(StrEnum):
-    """What a member of staff may do; an officer may do all that a viewer may."""
+    """What a member of staff may do; an officer may do all that a viewer may. Who changes the catalogue is a viewer besides."""
 
     VIEWER = "viewer"
     OFFICER = "officer"
+    CATALOGUE_MAKER = "catalogue_maker"
+    CATALOGUE_CHECKER = "catalogue_checker"
 
 
 class Scope(StrEnum):
@@ -39,6 +43,51 @@ class Scope(StrEnum):
     OBLIGATIONS_WRITE = "obligations:write"
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
+    LOOKUPS_READ = "lookups:read"
+    CLEARANCE_READ = "clearance:read"
+
+
+class PortalKind(StrEnum):
+    """Whose portal it is."""
+
+    NATIONAL = "national"
+    MINISTRY = "ministry"
+    PROVINCE = "province"
+    CORPORATION = "corporation"
+    OTHER = "other"
+
+
+class PortalState(StrEnum):
+    """Activation of a portal (DOMAIN F20): to be registered is not yet to be allowed to collect.
+
+    `testing` writes outside production only. `suspended` and `retired` read what is under way and write nothing.
+    """
+
+    REGISTERED = "registered"
+    TESTING = "testing"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+_P = PortalState
+PORTAL_STATES: Final = register(
+    StateTable(
+        name="portal",
+        initial=_P.REGISTERED,
+        transitions={
+            (_P.REGISTERED, "testing_began"): _P.TESTING,
+            (_P.REGISTERED, "retired"): _P.RETIRED,
+            (_P.TESTING, "activated"): _P.ACTIVE,
+            (_P.TESTING, "retired"): _P.RETIRED,
+            (_P.ACTIVE, "suspended"): _P.SUSPENDED,
+            (_P.ACTIVE, "retired"): _P.RETIRED,
+            (_P.SUSPENDED, "resumed"): _P.ACTIVE,
+            (_P.SUSPENDED, "retired"): _P.RETIRED,
+        },
+        terminal=frozenset({_P.RETIRED}),
+    )
+)
 
 
 class InvalidLogin(InvalidInput):
@@ -57,6 +106,12 @@ class InvalidPortal(InvalidInput):
     """A portal whose code or return addresses can not be registered."""
 
     code = "invalid_portal"
+
+
+class InvalidNetwork(InvalidInput):
+    """A network that is not written as 203.0.113.0/24 or 2001:db8::/32, or has bits beyond its length."""
+
+    code = "invalid_network"
 
 
 def allows(roles: Iterable[str], needed: StaffRole) -> bool:
@@ -125,6 +180,35 @@ def is_return_url_allowed(url: str, prefixes: Iterable[str]) -> bool:
     """
     parts = _split(url)
     return parts is not None and any(_lies_below(parts, _split(prefix)) for prefix in prefixes)
+
+
+def read_networks(texts: Iterable[str]) -> list[str]:
+    """Networks as they are stored, each once and in order; a single address is a network of one. Raises InvalidNetwork."""
+    found = set()
+    for text in texts:
+        try:
+            found.add(ip_network(text.strip()))
+        except ValueError:
+            raise InvalidNetwork("not a network", field="network") from None
+    return [str(each) for each in sorted(found, key=lambda each: (each.version, int(each.network_address)))]
+
+
+def is_address_allowed(address: str, networks: Iterable[str]) -> bool:
+    """Whether a call may come from an address: no list allows any, a list only what lies in it."""
+    listed = [ip_network(each) for each in networks]
+    if not listed:
+        return True
+    try:
+        caller = ip_address(address)
+    except ValueError:
+        return False
+    return any(_plain(caller) in each for each in listed)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address that came through an IPv6 socket is an IPv4 address."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def _split(url: str) -> SplitResult | None:

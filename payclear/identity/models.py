@@ -4,27 +4,35 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, blob, one_of, text_list, text_pk, utc, uuid_pk
+from payclear.identity.domain import PortalKind, PortalState
 
-
-class PortalState(StrEnum):
-    """Activation of a portal (DOMAIN F20): registered is not yet allowed to collect."""
-
-    REGISTERED = "registered"
-    TESTING = "testing"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    RETIRED = "retired"
+__all__ = [
+    "Portal",
+    "PortalActivation",
+    "PortalApiKey",
+    "PortalProposal",
+    "PortalState",
+    "Staff",
+    "StaffSession",
+]
 
 
 class Portal(Base):
-    """An API client that creates orders. `return_url_prefixes` is the exact allow-list of return addresses."""
+    """An API client that creates orders. `return_url_prefixes` is the exact allow-list of return addresses.
+
+    `allowed_networks`: the only networks its calls come from; empty for any. `requests_per_minute`: None for no limit.
+    """
 
     __tablename__ = "portal"
-    __table_args__ = (one_of("state", PortalState),)
+    __table_args__ = (
+        one_of("state", PortalState),
+        one_of("kind", PortalKind),
+        CheckConstraint("requests_per_minute BETWEEN 1 AND 1000000", name="rate"),
+    )
 
     code: Mapped[text_pk]
     name_vi: Mapped[str]
@@ -32,6 +40,63 @@ class Portal(Base):
     state: Mapped[str]
     return_url_prefixes: Mapped[text_list]
     created_at: Mapped[utc]
+    kind: Mapped[str]
+    agency_code: Mapped[str | None] = mapped_column(ForeignKey("agency.code"))
+    version: Mapped[int]
+    allowed_networks: Mapped[text_list]
+    requests_per_minute: Mapped[int | None]
+
+
+class PortalActivation(Base):
+    """One step of a portal's activation, why and by which two people; append-only."""
+
+    __tablename__ = "portal_activation"
+    __table_args__ = (
+        one_of("to_state", PortalState),
+        CheckConstraint(
+            "maker = 'system' OR version = 1 OR (checker IS NOT NULL AND checker <> maker)", name="two_people"
+        ),
+        CheckConstraint("reason <> ''", name="has_reason"),
+    )
+
+    portal_code: Mapped[str] = mapped_column(ForeignKey("portal.code"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    from_state: Mapped[str | None]
+    event: Mapped[str]
+    to_state: Mapped[str]
+    reason: Mapped[str]
+    maker: Mapped[str]
+    checker: Mapped[str | None]
+    recorded_at: Mapped[utc]
+
+
+class PortalProposal(Base):
+    """A step that one member of staff proposed and another has to approve; one open proposal a portal at most."""
+
+    __tablename__ = "portal_proposal"
+    __table_args__ = (
+        CheckConstraint("checker <> maker OR NOT is_approved", name="two_people"),
+        CheckConstraint(
+            "(decided_at IS NULL) = (checker IS NULL) AND (decided_at IS NULL) = (is_approved IS NULL)",
+            name="decided_whole",
+        ),
+        Index(
+            "uq_portal_proposal_open",
+            "portal_code",
+            unique=True,
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[uuid_pk]
+    portal_code: Mapped[str] = mapped_column(ForeignKey("portal.code"))
+    event: Mapped[str]
+    reason: Mapped[str]
+    maker: Mapped[str]
+    proposed_at: Mapped[utc]
+    checker: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    is_approved: Mapped[bool | None]
 
 
 class PortalApiKey(Base):

@@ -19,6 +19,11 @@ class PortalRow:
     name_en: str
     state: str
     return_url_prefixes: list[str]
+    kind: str = "other"
+    agency_code: str | None = None
+    version: int = 1
+    allowed_networks: list[str] = field(default_factory=list)
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class KeyRow:
     portal_code: str
     portal_state: str
     return_url_prefixes: list[str]
+    allowed_networks: list[str]
+    requests_per_minute: int | None
     secret_hash: bytes = field(repr=False)
     scopes: list[str]
     expires_at: datetime | None
@@ -63,16 +70,21 @@ class SessionRow:
     ended_at: datetime | None
 
 
-_PORTAL = "SELECT code, name_vi, name_en, state, return_url_prefixes FROM portal WHERE code = %s"
+_PORTAL = """
+SELECT code, name_vi, name_en, state, return_url_prefixes, kind, agency_code, version, allowed_networks,
+       requests_per_minute
+FROM portal WHERE code = %s
+"""
 _INSERT_PORTAL = """
-INSERT INTO portal (code, name_vi, name_en, state, return_url_prefixes, created_at)
-VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(state)s, %(prefixes)s, %(now)s)
+INSERT INTO portal (code, name_vi, name_en, state, return_url_prefixes, created_at, kind, agency_code, version,
+                    allowed_networks, requests_per_minute)
+VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(state)s, %(prefixes)s, %(now)s, %(kind)s, %(agency_code)s, %(version)s,
+        %(networks)s, %(rate)s)
 ON CONFLICT (code) DO NOTHING
 """
-_SET_PORTAL_STATE = "UPDATE portal SET state = %(state)s WHERE code = %(code)s"
 _KEY = """
-SELECT k.id, k.portal_code, p.state AS portal_state, p.return_url_prefixes, k.secret_hash, k.scopes,
-       k.expires_at, k.revoked_at
+SELECT k.id, k.portal_code, p.state AS portal_state, p.return_url_prefixes, p.allowed_networks,
+       p.requests_per_minute, k.secret_hash, k.scopes, k.expires_at, k.revoked_at
 FROM portal_api_key k JOIN portal p ON p.code = k.portal_code
 WHERE k.id = %s
 """
@@ -135,13 +147,13 @@ def insert_portal(uow: UnitOfWork, portal: PortalRow) -> bool:
         "state": portal.state,
         "prefixes": portal.return_url_prefixes,
         "now": uow.now,
+        "kind": portal.kind,
+        "agency_code": portal.agency_code,
+        "version": portal.version,
+        "networks": portal.allowed_networks,
+        "rate": portal.requests_per_minute,
     }
     return uow.run(_INSERT_PORTAL, values).rowcount == 1
-
-
-def set_portal_state(uow: UnitOfWork, code: str, state: str) -> bool:
-    """Change a portal's state; False when there is no such portal."""
-    return uow.run(_SET_PORTAL_STATE, {"code": code, "state": state}).rowcount == 1
 
 
 def find_key(uow: UnitOfWork, key_id: str) -> KeyRow | None:

@@ -5,16 +5,25 @@ Only a key's SHA-256 is stored; a revoked key stops working within a second on e
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from payclear.audit.service import record
 from payclear.db.uow import UnitOfWork
-from payclear.identity import queries
-from payclear.identity.domain import LIVE_KEYS_MAX, Scope, is_return_url_allowed, require_portal
-from payclear.identity.models import PortalState
+from payclear.http.auth import PortalNotCollecting
+from payclear.identity import activation, queries
+from payclear.identity.activation import PortalNotFound
+from payclear.identity.domain import (
+    LIVE_KEYS_MAX,
+    PortalKind,
+    PortalState,
+    Scope,
+    is_address_allowed,
+    read_networks,
+    require_portal,
+)
 from payclear.identity.queries import KeyRow, PortalRow
 from payclear.kernel.clock import Clock
 from payclear.kernel.errors import Conflict, ErrorCategory, InvalidInput, NotFound, PayclearError
@@ -24,7 +33,6 @@ from payclear.security.passwords import hash_api_key, new_api_key, parse_api_key
 CACHE_TTL_S: Final = 1.0
 CACHE_KEYS_MAX: Final = 2048
 ALL_SCOPES: Final = tuple(scope.value for scope in Scope)
-_COLLECTING: Final = frozenset({PortalState.TESTING, PortalState.ACTIVE})
 _BARRED: Final = frozenset({PortalState.SUSPENDED, PortalState.RETIRED})
 
 
@@ -36,9 +44,16 @@ class Unauthenticated(PayclearError):
 
 
 class PortalBarred(PayclearError):
-    """The key holds, but its portal is suspended or retired."""
+    """The portal is suspended or retired: it reads what is under way, and writes nothing."""
 
     code = "portal_barred"
+    category = ErrorCategory.FORBIDDEN
+
+
+class AddressRefused(PayclearError):
+    """The key holds, but the call comes from a network that is not on its portal's list."""
+
+    code = "portal_address_refused"
     category = ErrorCategory.FORBIDDEN
 
 
@@ -47,12 +62,6 @@ class ScopeMissing(PayclearError):
 
     code = "scope_missing"
     category = ErrorCategory.FORBIDDEN
-
-
-class PortalNotFound(NotFound):
-    """No portal has this code."""
-
-    code = "portal_not_found"
 
 
 class PortalExists(Conflict):
@@ -82,11 +91,26 @@ class Principal:
     scopes: frozenset[str]
     state: PortalState
     return_url_prefixes: tuple[str, ...]
+    admits_testing: bool = True
+    allowed_networks: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
 
     @property
     def may_collect(self) -> bool:
-        """Whether the portal may create payment orders: registered alone is not enough."""
-        return self.state in _COLLECTING
+        """Whether the portal may write: when it is active, and outside production also while it is being tested."""
+        return self.state is PortalState.ACTIVE or (self.state is PortalState.TESTING and self.admits_testing)
+
+    def require_collecting(self) -> None:
+        """Raises PortalBarred when it is suspended or retired, PortalNotCollecting when it is not active yet."""
+        if self.state in _BARRED:
+            raise PortalBarred("the portal may read, not write", state=self.state.value)
+        if not self.may_collect:
+            raise PortalNotCollecting("the portal may read, not write", state=self.state.value)
+
+    def require_address(self, address: str) -> None:
+        """Raises AddressRefused for a call from outside the portal's networks."""
+        if not is_address_allowed(address, self.allowed_networks):
+            raise AddressRefused("the call comes from a network that is not listed")
 
     def require(self, scope: str) -> None:
         """Raises ScopeMissing when the key was not given for this (a `Scope`)."""
@@ -133,10 +157,11 @@ class _KnownKeys:
 _known_keys = _KnownKeys()
 
 
-def authenticate_portal(uow: UnitOfWork, header: str | None) -> Principal:
-    """Who sends `Authorization: Bearer pk_…`; raises Unauthenticated or PortalBarred.
+def authenticate_portal(uow: UnitOfWork, header: str | None, *, admits_testing: bool = True) -> Principal:
+    """Who sends `Authorization: Bearer pk_…`; raises Unauthenticated. What it may do is the Principal's to say.
 
-    A key that held is trusted for one second without asking the database again.
+    A key that held is trusted for one second without asking the database again. `admits_testing`: portals in testing
+    may write; not in production.
     """
     text = _bearer(header)
     key_id = parse_api_key(text)
@@ -150,7 +175,7 @@ def authenticate_portal(uow: UnitOfWork, header: str | None) -> Principal:
         if not equal(row.secret_hash if row else bytes(32), digest) or row is None:
             raise Unauthenticated("the key is unknown")
         _known_keys.put(uow, digest, row)
-    return _principal(row, uow.now)
+    return _principal(row, uow.now, admits_testing=admits_testing)
 
 
 def _bearer(header: str | None) -> str:
@@ -160,18 +185,18 @@ def _bearer(header: str | None) -> str:
     return text.strip()
 
 
-def _principal(row: KeyRow, now: datetime) -> Principal:
+def _principal(row: KeyRow, now: datetime, *, admits_testing: bool) -> Principal:
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         raise Unauthenticated("the key is over")
-    state = PortalState(row.portal_state)
-    if state in _BARRED:
-        raise PortalBarred("the portal may not call", state=state.value)
     return Principal(
         portal_code=row.portal_code,
         key_id=row.id,
         scopes=frozenset(row.scopes),
-        state=state,
+        state=PortalState(row.portal_state),
         return_url_prefixes=tuple(row.return_url_prefixes),
+        admits_testing=admits_testing,
+        allowed_networks=tuple(row.allowed_networks),
+        requests_per_minute=row.requests_per_minute,
     )
 
 
@@ -191,26 +216,53 @@ def create_portal(
     name_en: str,
     return_url_prefixes: Iterable[str],
     state: PortalState = PortalState.ACTIVE,
+    kind: PortalKind = PortalKind.OTHER,
+    agency_code: str | None = None,
+    networks: Iterable[str] = (),
+    requests_per_minute: int | None = None,
+    reason: str = "Đăng ký cổng",
     actor: str = "system",
 ) -> PortalRow:
-    """Register a portal with its return addresses; raises PortalExists, InvalidPortal."""
+    """Register a portal with its return addresses; raises PortalExists, InvalidPortal, InvalidNetwork.
+
+    Only demonstrations and tests begin in another `state` than registered: that way has no second person.
+    """
     prefixes = list(return_url_prefixes)
     require_portal(code, prefixes)
     portal = PortalRow(
-        code=code, name_vi=name_vi, name_en=name_en, state=state.value, return_url_prefixes=prefixes
+        code=code,
+        name_vi=name_vi,
+        name_en=name_en,
+        state=state.value,
+        return_url_prefixes=prefixes,
+        kind=kind.value,
+        agency_code=agency_code,
+        allowed_networks=read_networks(networks),
+        requests_per_minute=requests_per_minute,
     )
     if not queries.insert_portal(uow, portal):
         raise PortalExists("the portal is registered already", portal_code=code)
+    version = activation.begin(uow, code, state, maker=actor, reason=reason)
     _audit(uow, actor=actor, action="portal.created", code=code, facts={"state": state.value})
-    return portal
+    return replace(portal, version=version)
 
 
-def change_portal_state(uow: UnitOfWork, code: str, state: PortalState, *, actor: str) -> None:
-    """Activate, suspend or retire a portal; its keys follow within a second. Raises PortalNotFound."""
-    if not queries.set_portal_state(uow, code, state.value):
-        raise PortalNotFound("no such portal", portal_code=code[:40])
+def approve_step(uow: UnitOfWork, code: str, *, checker: str) -> PortalState:
+    """Approve what was proposed for a portal; its keys follow within a second. Raises what `activation.approve` raises."""
+    state = activation.approve(uow, code, checker=checker)
     _known_keys.forget(uow)
-    _audit(uow, actor=actor, action="portal.state_changed", code=code, facts={"state": state.value})
+    return state
+
+
+def change_access(
+    uow: UnitOfWork, code: str, *, networks: Iterable[str], requests_per_minute: int | None, actor: str
+) -> list[str]:
+    """Say from which networks and how often a portal may call; holds within a second everywhere."""
+    stored = activation.set_access(
+        uow, code, networks=networks, requests_per_minute=requests_per_minute, actor=actor
+    )
+    _known_keys.forget(uow)
+    return stored
 
 
 def issue_api_key(
@@ -224,8 +276,11 @@ def issue_api_key(
 ) -> IssuedKey:
     """Give a portal a key, new or (for demonstrations) of a given text; the same text again changes nothing.
 
-    Raises PortalNotFound, TooManyKeys beyond two live keys, KeyTaken, InvalidInput for another form.
+    Raises PortalNotFound, TooManyKeys beyond two live keys, KeyTaken, InvalidInput for another form or scope.
     """
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(ALL_SCOPES):
+        raise InvalidInput("name one scope at least, and only those there are", field="scopes")
     key_id, text = (parse_api_key(full_text), full_text) if full_text is not None else new_api_key()
     if key_id is None or text is None:
         raise InvalidInput("not an API key", field="api_key")
@@ -244,7 +299,7 @@ def issue_api_key(
         key_id=key_id,
         portal_code=portal_code,
         secret_hash=digest,
-        scopes=list(scopes),
+        scopes=wanted,
         expires_at=expires_at,
     )
     _audit(uow, actor=actor, action="portal.key_issued", code=portal_code, facts={"key_id": key_id})
@@ -258,11 +313,6 @@ def revoke_api_key(uow: UnitOfWork, key_id: str, *, actor: str) -> None:
         raise NotFound("no live key of this id", key_id=key_id[:40])
     _known_keys.forget(uow)
     _audit(uow, actor=actor, action="portal.key_revoked", code=row.portal_code, facts={"key_id": key_id})
-
-
-def is_return_url_registered(uow: UnitOfWork, portal_code: str, url: str) -> bool:
-    """Whether citizens of this portal's orders may be sent to `url`; raises PortalNotFound."""
-    return is_return_url_allowed(url, get_portal(uow, portal_code).return_url_prefixes)
 
 
 def _audit(uow: UnitOfWork, *, actor: str, action: str, code: str, facts: dict[str, str]) -> None:

@@ -119,6 +119,14 @@ def log_in(database: Database, *, login: str, password: str) -> NewSession:
     return session
 
 
+def require_password(database: Database, *, login: str, password: str) -> None:
+    """Prove on the command line who acts; raises LoginFailed as `log_in` does, and leaves no session."""
+    session = log_in(database, login=login, password=password)
+    with database.begin() as uow:
+        log_out(uow, session.token)
+        uow.commit()
+
+
 def _open(uow: UnitOfWork, staff: StaffRow) -> NewSession:
     token, csrf_token = new_token(), new_token()
     queries.forget_sessions(uow, staff.id, before=uow.now - timedelta(days=1))
@@ -173,6 +181,15 @@ def disable_staff(uow: UnitOfWork, staff_id: UUID, *, actor: str) -> None:
     if queries.disable_staff(uow, staff_id):
         ended = queries.end_sessions(uow, staff_id)
         _audit(uow, actor=actor, action="staff.disabled", staff_id=staff_id, facts={"sessions_ended": ended})
+
+
+def disable_by_login(uow: UnitOfWork, login: str, *, actor: str) -> bool:
+    """Disable the account of a login; False when there is no active one."""
+    staff = queries.find_staff(uow, normal_login(login))
+    if staff is None or staff.state != StaffState.ACTIVE:
+        return False
+    disable_staff(uow, staff.id, actor=actor)
+    return True
 
 
 def _times(row: SessionRow) -> SessionTimes:

@@ -130,6 +130,16 @@ class OrderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ObligationSettings:
+    portals_state_fees: bool = setting(
+        "portals may state the lines of a dossier's fee while the catalogue does not know its procedure"
+    )
+    filing_days_max: int = setting(
+        "how many days a dossier's filing date may lie back", minimum=30, maximum=36_500
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySettings:
     calls_per_account: int = setting(
         "calls to one provider account that one process makes at once; fewer than web.threads",
@@ -223,6 +233,7 @@ class Settings:
     scheduler: SchedulerSettings
     security: SecuritySettings
     orders: OrderSettings
+    obligations: ObligationSettings
     gateway: GatewaySettings
     callbacks: CallbackSettings
     webhooks: WebhookSettings

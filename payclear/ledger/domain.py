@@ -66,14 +66,18 @@ def refund_key(provider_account: str, refund_ref: str) -> str:
 
 
 def capture_legs(amount: Money, lines: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
-    """A payment for an order: the provider owes us, we owe each line's beneficiary account."""
-    credits = tuple(Leg(BENEFICIARY_PAYABLE, CREDIT, line, account) for line, account in lines)
+    """A payment for an order: the provider owes us, we owe each line's beneficiary account; a line of nothing books nothing."""
+    credits = tuple(
+        Leg(BENEFICIARY_PAYABLE, CREDIT, line, account) for line, account in lines if line.is_positive
+    )
     return (Leg(PROVIDER_RECEIVABLE, DEBIT, amount), *credits)
 
 
 def reversal_legs(amount: Money, lines: Iterable[tuple[Money, str]]) -> tuple[Leg, ...]:
     """A payment that its bank took back: what `capture_legs` booked, the other way round."""
-    debits = tuple(Leg(BENEFICIARY_PAYABLE, DEBIT, line, account) for line, account in lines)
+    debits = tuple(
+        Leg(BENEFICIARY_PAYABLE, DEBIT, line, account) for line, account in lines if line.is_positive
+    )
     return (*debits, Leg(PROVIDER_RECEIVABLE, CREDIT, amount))
 
 

@@ -1,15 +1,15 @@
-"""Rules of obligations: states, document keys, late-payment surcharge and quotes. Pure; called by `obligations.service`."""
+"""Rules of obligations: states, document keys and quotes. Pure; called by `obligations.service`."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
-from fractions import Fraction
 
 from payclear.kernel.errors import InvalidInput
 from payclear.kernel.money import Money, sum_money
 from payclear.kernel.states import StateTable, register
+from payclear.obligations.rules.insurance import Contribution
 
 
 class ObligationKind(StrEnum):
@@ -61,6 +61,21 @@ class ServedMethod(StrEnum):
     ELECTRONIC = "electronic"
 
 
+class ObligorField(StrEnum):
+    """What may be known of an obligor besides name and number; `factor` is what the public look-up compares."""
+
+    PHONE = "phone"
+    PLATE = "plate"
+    PLATE_COLOUR = "plate_colour"
+    LICENCE_NO = "licence_no"
+    INSURANCE_CODE = "insurance_code"
+    ADDRESS = "address"
+    FACTOR = "factor"
+
+
+# Stands where the name of somebody stood who asked to be forgotten.
+FORGOTTEN_NAME = "(đã xóa theo yêu cầu)"
+
 PAYABLE_STATES = frozenset({ObligationState.OPEN, ObligationState.PARTIALLY_PAID})
 
 _S = ObligationState
@@ -83,6 +98,8 @@ OBLIGATION_STATES = register(
             (_S.PAID, "part_paid"): _S.PARTIALLY_PAID,
             (_S.PAID, "cancelled"): _S.CANCELLED,
             (_S.PAID_ELSEWHERE, "reopened"): _S.OPEN,
+            # A decision that was reduced to nothing is replaced by one that asks again.
+            (_S.EXEMPTED, "reopened"): _S.OPEN,
         },
         ignored=frozenset(
             {
@@ -100,17 +117,13 @@ OBLIGATION_STATES = register(
                 (_S.PAID, "part_paid"),
                 (_S.PAID, "cancelled"),
                 (_S.PAID_ELSEWHERE, "reopened"),
+                (_S.EXEMPTED, "reopened"),
             }
         ),
     )
 )
 
-_DOSSIER_CODES = (
-    re.compile(r"\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}-(\d{6})-\d{4,8}"),
-    re.compile(r"[A-Z]\d{2}(?:\.\d{1,3}){0,3}-(\d{6})-\d{4,8}"),
-)
 _PROCEDURE_CODE = re.compile(r"[123]\.\d{6}(?:\.[0-9A-Z.]{1,24})?")
-DAYS_TO_PAY = 10
 
 
 class InvalidDossierCode(InvalidInput):
@@ -138,19 +151,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurchargeRule:
-    """A rate in force, with the account that late money is collected for."""
-
-    per_day: Fraction
-    legal_basis: str
-    beneficiary_account: str
-    chapter: str
-    sub_item: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What is due on one day. Holds until 24:00 of `for_date` in Viet Nam when `depends_on_day`."""
+    """What is due on one day. Holds until 24:00 of `for_date` in Viet Nam when `depends_on_day`.
+
+    `holds_through`: the last day with the same answer where a later change is known. `contribution`: who pays what of an
+    insurance, with the state's share, which is a memo and no line.
+    """
 
     for_date: date
     lines: tuple[Line, ...]
@@ -158,6 +164,13 @@ class Quote:
     surcharge: Money
     depends_on_day: bool
     legal_basis: str
+    holds_through: date | None = None
+    contribution: Contribution | None = None
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day it holds; None while nothing is known that would change it."""
+        return self.for_date if self.depends_on_day else self.holds_through
 
     @property
     def total(self) -> Money:
@@ -170,39 +183,11 @@ def normalise_document_no(text: str) -> str:
     return re.sub(r"\s+", "", unicodedata.normalize("NFC", text)).upper()
 
 
-def check_dossier_code(text: str) -> str:
-    """Return the dossier code when it is in a national format with a real date, else raise InvalidDossierCode."""
-    code = text.strip()
-    for pattern in _DOSSIER_CODES:
-        found = pattern.fullmatch(code)
-        if found and _is_yymmdd(found.group(1)):
-            return code
-    raise InvalidDossierCode("not a dossier code in a national format", dossier_code=code[:40])
-
-
 def check_procedure_code(text: str) -> str:
     """Return the procedure code, else raise InvalidInput."""
     if not _PROCEDURE_CODE.fullmatch(text):
         raise InvalidInput("not a procedure code", field="procedure_code")
     return text
-
-
-def fine_due_on(*, served_on: date, decided_on: date, term_days: int = DAYS_TO_PAY) -> date:
-    """Return the last day of the term: the day of service plus the term (TT 18/2023/TT-BTC)."""
-    if served_on < decided_on:
-        raise InvalidDecision("a decision can not be served before it was made")
-    return served_on + timedelta(days=term_days)
-
-
-def late_days(*, due_on: date, paid_on: date) -> int:
-    """Count late days, from the day after the deadline to the day before payment, holidays included (TT 18/2023)."""
-    return max(0, (paid_on - due_on).days - 1)
-
-
-def late_surcharge(principal: Money, *, days: int, per_day: Fraction) -> Money:
-    """Return `principal × rate × days`, rounded once, half up to the đồng (DOMAIN 2.5)."""
-    exact = principal.amount * per_day * days
-    return Money((2 * exact.numerator + exact.denominator) // (2 * exact.denominator), principal.currency)
 
 
 def quote_fee(lines: tuple[Line, ...], *, for_date: date) -> Quote:
@@ -211,39 +196,3 @@ def quote_fee(lines: tuple[Line, ...], *, for_date: date) -> Quote:
     return Quote(
         for_date=for_date, lines=lines, late_days=0, surcharge=zero, depends_on_day=False, legal_basis=""
     )
-
-
-def quote_fine(lines: tuple[Line, ...], *, due_on: date, for_date: date, rule: SurchargeRule) -> Quote:
-    """Quote a fine on a day: its lines, and the late-payment surcharge as a line of its own when any day is late."""
-    principal = sum_money((line.amount for line in lines), lines[0].amount.currency)
-    days = late_days(due_on=due_on, paid_on=for_date)
-    surcharge = late_surcharge(principal, days=days, per_day=rule.per_day)
-    quoted = lines
-    if surcharge.amount:
-        quoted = (
-            *lines,
-            Line(
-                type=LineType.LATE_SURCHARGE,
-                name_vi="Tiền chậm nộp phạt",
-                amount=surcharge,
-                beneficiary_account=rule.beneficiary_account,
-                chapter=rule.chapter,
-                sub_item=rule.sub_item,
-            ),
-        )
-    return Quote(
-        for_date=for_date,
-        lines=quoted,
-        late_days=days,
-        surcharge=surcharge,
-        depends_on_day=True,
-        legal_basis=rule.legal_basis,
-    )
-
-
-def _is_yymmdd(text: str) -> bool:
-    try:
-        date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
-    except ValueError:
-        return False
-    return True

@@ -8,9 +8,14 @@ from typing import Protocol
 from uuid import UUID
 
 from payclear.db.uow import UnitOfWork
-from payclear.obligations import fees, fines
+from payclear.obligations import notices
 from payclear.obligations.domain import ObligationKind, Quote
+from payclear.obligations.fees import rules as fees
+from payclear.obligations.fines import rules as fines
+from payclear.obligations.insurance import rules as insurance
 from payclear.obligations.records import ObligationView, RegisterObligation
+from payclear.security.blind_index import BlindIndex
+from payclear.security.sealed import Sealer
 
 
 class KindRules(Protocol):
@@ -32,9 +37,30 @@ class KindRules(Protocol):
 _RULES: dict[ObligationKind, KindRules] = {
     ObligationKind.DOSSIER_FEE: fees,
     ObligationKind.TRAFFIC_FINE: fines,
+    ObligationKind.HOUSEHOLD_HEALTH_INSURANCE: insurance,
+    ObligationKind.VOLUNTARY_SOCIAL_INSURANCE: insurance,
+    ObligationKind.TAX: notices,
+    ObligationKind.LAND_OBLIGATION: notices,
+    ObligationKind.CONTRIBUTION: notices,
 }
 
 
 def rules_of(kind: ObligationKind) -> KindRules:
     """The rules of a kind."""
     return _RULES[kind]
+
+
+def with_lines(uow: UnitOfWork, command: RegisterObligation, today: date) -> RegisterObligation:
+    """The command with its lines, where its kind makes them of facts."""
+    if command.kind is ObligationKind.DOSSIER_FEE:
+        return fees.with_lines(uow, command, today)
+    if command.kind in insurance.KINDS:
+        return insurance.with_lines(uow, command, today)
+    return command
+
+
+def prepared(command: RegisterObligation, *, sealer: Sealer, index: BlindIndex) -> RegisterObligation:
+    """The command with the people of its document sealed, where its kind names any besides who owes."""
+    if command.kind in insurance.KINDS:
+        return insurance.prepared(command, sealer=sealer, index=index)
+    return command

@@ -3,27 +3,58 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from payclear.db.base import Base, amount, blob, currency, one_of, utc, uuid_pk
-from payclear.obligations.domain import LineType, ObligationKind, ObligationState, ServedMethod
+from payclear.db.base import Base, amount, currency, one_of, utc, uuid_pk
+from payclear.obligations.domain import LineType, ObligationKind, ObligationState, ObligorField, ServedMethod
+from payclear.obligations.fees.facts import Channel, ExemptionReason, PricedBy
+from payclear.obligations.fines.domain import IssuerRank
+from payclear.obligations.rules.instalments import ObligorKind
 
 
 class Obligor(Base):
     """The person or organisation that owes; every field is sealed under the subject's own data key, wrapped by `kek_id`."""
 
     __tablename__ = "obligor"
-    __table_args__ = (Index(None, "id_no_index"),)
+    __table_args__ = (
+        Index(None, "id_no_index"),
+        one_of("kind", ObligorKind),
+        CheckConstraint(
+            "(forgotten_at IS NULL AND wrapped_key IS NOT NULL AND name_sealed IS NOT NULL) OR "
+            "(forgotten_at IS NOT NULL AND wrapped_key IS NULL AND name_sealed IS NULL AND id_no_sealed IS NULL "
+            "AND id_no_index IS NULL)",
+            name="forgotten_is_unreadable",
+        ),
+    )
 
     id: Mapped[uuid_pk]
     data_key_id: Mapped[UUID]
     kek_id: Mapped[str]
-    wrapped_key: Mapped[blob]
-    name_sealed: Mapped[blob]
+    wrapped_key: Mapped[bytes | None]
+    name_sealed: Mapped[bytes | None]
     id_no_sealed: Mapped[bytes | None]
     id_no_index: Mapped[bytes | None]
     created_at: Mapped[utc]
+    kind: Mapped[str]
+    forgotten_at: Mapped[utc | None]
+
+
+class ObligorFieldRow(Base):
+    """One more thing known of an obligor, sealed under its data key; `factor` rows only let the public look-up compare."""
+
+    __tablename__ = "obligor_field"
+    __table_args__ = (
+        one_of("field", ObligorField),
+        CheckConstraint("sealed IS NOT NULL OR index IS NOT NULL", name="holds_something"),
+        Index(None, "field", "index", postgresql_where=text("index IS NOT NULL")),
+    )
+
+    obligor_id: Mapped[UUID] = mapped_column(ForeignKey("obligor.id"), primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    no: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    sealed: Mapped[bytes | None]
+    index: Mapped[bytes | None]
 
 
 class Obligation(Base):
@@ -52,6 +83,13 @@ class Obligation(Base):
         one_of("state", ObligationState),
         CheckConstraint("principal >= 0 AND principal <= 1000000000000000", name="principal_in_range"),
         Index(None, "document_key"),
+        Index(None, "obligor_id"),
+        Index(
+            "ix_obligation_fine_registered",
+            "agency_code",
+            "created_at",
+            postgresql_where=text("kind = 'traffic_fine'"),
+        ),
     )
 
     id: Mapped[uuid_pk]
@@ -70,34 +108,66 @@ class Obligation(Base):
 
 
 class Dossier(Base):
-    """The document of a dossier fee."""
+    """The document of a dossier fee: codes as they are compared and as they were written; why nothing is to be paid, if so.
+
+    `code_on` is the date within the code. `contents_digest` tells the same registration from another.
+    """
 
     __tablename__ = "dossier"
+    __table_args__ = (
+        one_of("priced_by", PricedBy),
+        one_of("channel", Channel),
+        one_of("exemption_reason", ExemptionReason),
+        CheckConstraint("(priced_by = 'catalogue') = (channel IS NOT NULL)", name="priced_by_facts"),
+        CheckConstraint(
+            "(exemption_reason IS NULL) = (exemption_basis IS NULL) AND exemption_basis <> ''",
+            name="exemption_whole",
+        ),
+    )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     dossier_code: Mapped[str]
     procedure_code: Mapped[str]
     filed_on: Mapped[date] = mapped_column(Date)
+    code_raw: Mapped[str]
+    code_on: Mapped[date | None] = mapped_column(Date)
+    procedure_raw: Mapped[str]
+    priced_by: Mapped[str]
+    channel: Mapped[str | None]
+    unused_claim: Mapped[str | None]
+    exemption_reason: Mapped[str | None]
+    exemption_basis: Mapped[str | None]
+    contents_digest: Mapped[bytes | None]
 
 
 class FineDecision(Base):
-    """The document of a traffic fine. The offence is not kept here: it never leaves its agency."""
+    """The document of a traffic fine as its newest version has it; `versions` and `events` count its history.
+
+    The offence is not kept here: it never leaves its agency.
+    """
 
     __tablename__ = "fine_decision"
     __table_args__ = (
         one_of("served_method", ServedMethod),
+        one_of("issuer_rank", IssuerRank),
         CheckConstraint("due_on >= served_on", name="due_after_served"),
     )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     decision_no: Mapped[str]
     decided_on: Mapped[date] = mapped_column(Date)
-    served_on: Mapped[date] = mapped_column(Date)
+    served_on: Mapped[date | None] = mapped_column(Date)
     served_method: Mapped[str]
     due_on: Mapped[date] = mapped_column(Date)
     surcharge_beneficiary_account: Mapped[str] = mapped_column(ForeignKey("beneficiary_account.code"))
     surcharge_chapter: Mapped[str]
     surcharge_sub_item: Mapped[str]
+    written_term_days: Mapped[int | None]
+    issuer_rank: Mapped[str | None]
+    violation_record_no: Mapped[str | None]
+    violation_on: Mapped[date | None] = mapped_column(Date)
+    versions: Mapped[int]
+    events: Mapped[int]
 
 
 class ObligationLine(Base):
@@ -132,3 +202,7 @@ class ObligationTransition(Base):
     to_state: Mapped[str]
     order_id: Mapped[UUID | None]
     recorded_at: Mapped[utc]
+
+
+import payclear.obligations.fines.models  # noqa: E402  (its tables are this feature's)
+import payclear.obligations.insurance.models  # noqa: E402, F401  (its tables are this feature's)

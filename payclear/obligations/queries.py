@@ -5,7 +5,8 @@
 _COLUMNS = """
     o.id, o.kind, o.portal_code, o.agency_code, o.document_no, o.document_on, o.principal, o.currency, o.state,
     o.version, o.created_at, f.served_on, f.due_on, f.surcharge_beneficiary_account, f.surcharge_chapter,
-    f.surcharge_sub_item, a.name_vi AS agency_name_vi, a.name_en AS agency_name_en
+    f.surcharge_sub_item, f.served_method, f.written_term_days, f.issuer_rank, f.violation_record_no, f.violation_on,
+    f.versions, f.events, a.name_vi AS agency_name_vi, a.name_en AS agency_name_en
 """
 
 _FROM = """
@@ -30,10 +31,12 @@ WHERE o.kind = %(kind)s AND o.agency_code = %(agency_code)s AND o.document_key =
     AND (o.kind <> 'traffic_fine' OR o.document_on = %(on)s)
 """
 
-# A counter knows a number and no agency: every agency's document of this number.
+# A counter knows a number and no agency: every agency's document of this number, or with a version of this number.
 FIND_BY_NUMBER = f"""
 SELECT {_COLUMNS} FROM {_FROM}
-WHERE o.document_key = ANY(%s) ORDER BY o.created_at, o.id LIMIT %s
+WHERE o.id IN (SELECT id FROM obligation WHERE document_key = ANY(%(keys)s)
+               UNION SELECT obligation_id FROM fine_version WHERE document_key = ANY(%(keys)s))
+ORDER BY o.created_at, o.id LIMIT %(most)s
 """
 
 LINES = """
@@ -63,9 +66,32 @@ FROM obligation o JOIN obligor r ON r.id = o.obligor_id LEFT JOIN dossier d ON d
 WHERE o.id = %s
 """
 
-INSERT_OBLIGOR = """
-INSERT INTO obligor (id, data_key_id, kek_id, wrapped_key, name_sealed, id_no_sealed, id_no_index, created_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+OBLIGOR = """
+SELECT data_key_id, kek_id, kind, wrapped_key, name_sealed, id_no_sealed FROM obligor WHERE id = %s
+"""
+
+OBLIGOR_FIELDS = "SELECT field, sealed FROM obligor_field WHERE obligor_id = %s AND sealed IS NOT NULL"
+
+INSERT_OBLIGORS = """
+INSERT INTO obligor (id, kind, data_key_id, kek_id, wrapped_key, name_sealed, id_no_sealed, id_no_index, created_at)
+SELECT who.*, %s FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[],
+                             %s::bytea[]) AS who
+"""
+
+INSERT_OBLIGOR_FIELDS = """
+INSERT INTO obligor_field (obligor_id, field, no, sealed, index)
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::smallint[], %s::bytea[], %s::bytea[])
+"""
+
+# The row stays as it is until the end of this transaction: nobody forgets the person while a number is added.
+HOLD_OBLIGOR = "SELECT 1 FROM obligor WHERE id = %s AND forgotten_at IS NULL FOR SHARE"
+
+# Further second factors behind those that are there; one that is there stays.
+ADD_FACTORS = """
+INSERT INTO obligor_field (obligor_id, field, no, index)
+SELECT %(id)s, 'factor', (SELECT coalesce(max(no), 0) FROM obligor_field WHERE obligor_id = %(id)s) + f.at, f.index
+FROM unnest(%(indexes)s::bytea[]) WITH ORDINALITY AS f (index, at)
+WHERE NOT EXISTS (SELECT 1 FROM obligor_field k WHERE k.obligor_id = %(id)s AND k.field = 'factor' AND k.index = f.index)
 """
 
 INSERT_OBLIGATION = """
@@ -81,16 +107,6 @@ INSERT INTO obligation_transition (obligation_id, version, from_state, event, to
 SELECT id, 1, NULL, 'registered', 'open', NULL, %(at)s FROM made
 """
 
-INSERT_DOSSIER = (
-    "INSERT INTO dossier (obligation_id, dossier_code, procedure_code, filed_on) VALUES (%s, %s, %s, %s)"
-)
-
-INSERT_FINE = """
-INSERT INTO fine_decision (obligation_id, decision_no, decided_on, served_on, served_method, due_on,
-                           surcharge_beneficiary_account, surcharge_chapter, surcharge_sub_item)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
-
 INSERT_LINES = """
 INSERT INTO obligation_line (obligation_id, line_no, type, name_vi, amount, currency, beneficiary_account, chapter,
                              sub_item)
@@ -98,3 +114,6 @@ SELECT %s, line_no, type, name_vi, amount, %s, beneficiary_account, chapter, sub
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
      AS line (type, name_vi, amount, beneficiary_account, chapter, sub_item, line_no)
 """
+
+# How many facts of an obligation were announced, and one more; under the obligation's lock.
+NEXT_SEQUENCE = "SELECT count(*) + 1 FROM event WHERE aggregate_id = %s"

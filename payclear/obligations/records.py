@@ -1,12 +1,17 @@
 """What registration and quotes speak of: the documents portals name, the command, the obligation as others see it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from payclear.kernel.errors import Conflict, NotFound
 from payclear.kernel.money import Money
 from payclear.obligations.domain import Line, ObligationKind, ObligationState, ServedMethod
+from payclear.obligations.fees.facts import FeeFacts, PricedDossier
+from payclear.obligations.fines.domain import FINE_LINE_NAME_VI, IssuerRank, PaperType
+from payclear.obligations.insurance.records import ContributionDocument, NoticeDocument
+from payclear.obligations.obligors import ObligorFacts
 
 
 class ObligationNotFound(NotFound):
@@ -23,11 +28,17 @@ class DocumentAlreadyRegistered(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DossierDocument:
-    """The document of a dossier fee."""
+    """The document of a dossier fee, as written. Without `facts` the portal states the lines.
+
+    `is_code_accepted`: a person accepted a code of no known form. `priced` is what the catalogue made of the facts.
+    """
 
     dossier_code: str
     procedure_code: str
     filed_on: date
+    facts: FeeFacts | None = None
+    is_code_accepted: bool = False
+    priced: PricedDossier | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> ObligationKind:
@@ -37,15 +48,20 @@ class DossierDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineDocument:
-    """The document of a traffic fine, and where late money goes."""
+    """The document of a traffic fine, and where late money goes. `served_on` is None without proof of service."""
 
     decision_no: str
     decided_on: date
-    served_on: date
+    served_on: date | None
     served_method: ServedMethod
     surcharge_beneficiary_account: str
     surcharge_chapter: str
     surcharge_sub_item: str
+    written_term_days: int | None = None
+    issuer_rank: IssuerRank | None = None
+    violation_record_no: str | None = None
+    violation_on: date | None = None
+    withheld_papers: tuple[PaperType, ...] = ()
 
     @property
     def kind(self) -> ObligationKind:
@@ -53,7 +69,7 @@ class FineDocument:
         return ObligationKind.TRAFFIC_FINE
 
 
-Document = DossierDocument | FineDocument
+Document = DossierDocument | FineDocument | ContributionDocument | NoticeDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +79,38 @@ class RegisterObligation:
     portal_code: str
     agency_code: str
     document: Document
-    obligor_name: str = field(repr=False)
-    obligor_id_no: str | None = field(repr=False)
+    obligor: ObligorFacts = field(repr=False)
     lines: tuple[Line, ...]
+
+    def __post_init__(self) -> None:
+        # A portal may name the offence in the line of a fine: its words come no further than this.
+        if self.kind is ObligationKind.TRAFFIC_FINE:
+            plain = tuple(replace(line, name_vi=FINE_LINE_NAME_VI) for line in self.lines)
+            object.__setattr__(self, "lines", plain)
 
     @property
     def kind(self) -> ObligationKind:
         """The kind that the document implies."""
         return self.document.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineHead:
+    """The decision as its newest version has it, and how much history it has."""
+
+    served_on: date | None
+    served_method: ServedMethod
+    written_term_days: int | None
+    issuer_rank: IssuerRank | None
+    violation_record_no: str | None
+    violation_on: date | None
+    versions: int
+    events: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing happened to the fine since it was registered."""
+        return self.versions == 1 and self.events == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +131,38 @@ class ObligationView:
     created_at: datetime
     lines: tuple[Line, ...]
     surcharge: tuple[str, str, str] | None  # beneficiary account, chapter, sub-item
+    fine: FineHead | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidPart:
+    """What an order collects of one obligation: the fine and its surcharge apart, or all of it as principal."""
+
+    obligation_id: UUID
+    principal: Money
+    surcharge: Money
+    is_fine: bool
+    instalment_no: int | None = None
+
+    @property
+    def total(self) -> Money:
+        """Both together."""
+        return self.principal + self.surcharge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundedPart:
+    """What of a refund one fine gave back, and whether it is still paid."""
+
+    obligation_id: UUID
+    principal: Money
+    surcharge: Money
+    is_paid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Whether obligations can take the money of an order; `waived` is the surcharge that the policy lets go, by obligation."""
+
+    is_refused: bool = False
+    waived: Mapping[UUID, Money] = field(default_factory=dict)

@@ -1,10 +1,11 @@
 """What portals send and get about obligations, for `obligations.api` only; it never reads the database."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, post_load
+from marshmallow import EXCLUDE, ValidationError, post_load
 
 from payclear.http.schemas import (
     Amount,
@@ -35,7 +36,20 @@ from payclear.obligations.domain import (
     Quote,
     ServedMethod,
 )
-from payclear.obligations.records import DossierDocument, FineDocument, ObligationView
+from payclear.obligations.fees.facts import FeePricing
+from payclear.obligations.fees.schemas import FeeSchema, PricingSchema, pricing_json
+from payclear.obligations.fines.domain import IssuerRank, PaperType
+from payclear.obligations.insurance.records import NoticeRow, PaidLine
+from payclear.obligations.insurance.views import (
+    ContributionViewSchema,
+    NoticeViewSchema,
+    contribution_json,
+    notice_json,
+)
+from payclear.obligations.obligors import ObligorFacts
+from payclear.obligations.records import Document, DossierDocument, FineDocument, ObligationView
+from payclear.obligations.rules.instalments import ObligorKind
+from payclear.obligations.rules.plates import PlateColour
 
 PREFIX: Final = "obl"
 LINES_MAX: Final = 50
@@ -48,10 +62,10 @@ class ObligationRequest:
     """A registration as the portal sent it, well formed; whether it is true is the service's question."""
 
     agency_code: str
-    document: DossierDocument | FineDocument
-    obligor_name: str = field(repr=False)
-    obligor_id_no: str | None = field(repr=False)
+    document: Document
+    obligor: ObligorFacts = field(repr=False)
     lines: tuple[Line, ...]
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as it was sent
 
 
 class ObligorSchema(StrictSchema):
@@ -66,6 +80,36 @@ class ObligorSchema(StrictSchema):
         about="Citizen identity number (12 digits) or old identity card number (9 digits).",
         example="000000000001",
     )
+    kind = OneOf(ObligorKind, load_default=ObligorKind.PERSON, about="A person, or an organisation.")
+    tax_code = Text(
+        most=14,
+        pattern="[0-9]{10}(?:-[0-9]{3})?",
+        load_default=None,
+        allow_none=True,
+        about="Tax code of an organisation, in place of a citizen's number.",
+    )
+    phone = Text(
+        most=16, pattern=r"(?:\+|0)[0-9]{8,14}", load_default=None, allow_none=True, about="Never needed."
+    )
+    plate = Text(most=20, load_default=None, allow_none=True, about="Number plate, with its separators.")
+    plate_colour = OneOf(
+        PlateColour, load_default=None, allow_none=True, about="The same number on another colour is another."
+    )
+    licence_no = Text(
+        most=20, pattern="[0-9A-Za-z]+", load_default=None, allow_none=True, about="Driving licence."
+    )
+    insurance_code = Text(
+        most=15, pattern="[0-9A-Za-z]+", load_default=None, allow_none=True, about="Social insurance code."
+    )
+    address = Text(most=300, load_default=None, allow_none=True, about="Where post reaches who owes.")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> ObligorFacts:
+        tax_code = data.pop("tax_code")
+        citizen_id = data.pop("citizen_id")
+        if tax_code is not None and (citizen_id is not None or data["kind"] is ObligorKind.PERSON):
+            raise ValidationError({"tax_code": ["not_allowed_here"]})
+        return ObligorFacts(id_no=citizen_id or tax_code, **data)
 
 
 class BeneficiarySchema(StrictSchema):
@@ -91,8 +135,17 @@ class LineSchema(BeneficiarySchema):
 class DossierSchema(StrictSchema):
     """The dossier behind a fee."""
 
-    dossier_code = Text(most=60, pattern=_CODE, about="National dossier code.", example="H00.14-261121-0007")
-    procedure_code = Text(most=40, pattern=_CODE, about="Code of the procedure.", example="1.009999")
+    dossier_code = Text(
+        most=60,
+        about="National dossier code, of either generation. An odd one is kept and a person decides: 202.",
+        example="H00.14-261121-0007",
+    )
+    procedure_code = Text(
+        most=40,
+        pattern=_CODE,
+        about="Code of the procedure: national, local, or of the online service (`.01`).",
+        example="1.009999",
+    )
     filed_on = Day(about="The day of filing; the fee is that of this day.", example="2026-11-21")
 
 
@@ -101,8 +154,32 @@ class FineDecisionSchema(StrictSchema):
 
     decision_no = Text(most=60, about="Number of the decision.", example="0012345/QĐ-XPHC")
     decided_on = Day(about="Date of the decision.", example="2026-10-01")
-    served_on = Day(about="The day the decision reached the violator.", example="2026-10-05")
+    served_on = Day(
+        load_default=None,
+        allow_none=True,
+        about="The day the decision reached the violator; null while nobody can prove it.",
+        example="2026-10-05",
+    )
     served_method = OneOf(ServedMethod, about="How it was served.")
+    written_term_days = Whole(
+        least=1,
+        most=3650,
+        load_default=None,
+        allow_none=True,
+        about="The term that the decision itself grants; only a longer one counts.",
+    )
+    issuer_rank = OneOf(IssuerRank, load_default=None, allow_none=True, about="Who signed it.")
+    violation_record_no = Text(
+        most=60, load_default=None, allow_none=True, about="Number of the violation record."
+    )
+    violation_on = Day(load_default=None, allow_none=True, about="Date of the violation record.")
+    withheld_papers = Items(
+        OneOf(PaperType),
+        least=0,
+        most=10,
+        load_default=(),
+        about="What the authority keeps until the decision is carried out; no numbers.",
+    )
 
 
 class _ObligationSchema(StrictSchema):
@@ -116,21 +193,34 @@ class _ObligationSchema(StrictSchema):
         return ObligationRequest(
             agency_code=data["agency_code"],
             document=document,
-            obligor_name=data["obligor"]["name"],
-            obligor_id_no=data["obligor"]["citizen_id"],
+            obligor=data["obligor"],
             lines=tuple(_line(line, data["currency"]) for line in data["lines"]),
         )
 
 
 class DossierFeeSchema(_ObligationSchema):
-    """Registers the fee of a dossier."""
+    """Registers the fee of a dossier: the facts it is priced by, or its lines for a procedure the catalogue does not know."""
 
     kind = OneOf([ObligationKind.DOSSIER_FEE])
     document = Part(DossierSchema())
+    fee = Part(
+        FeeSchema(), load_default=None, about="The facts that the fee is priced by; in place of `lines`."
+    )
+    lines = Items(
+        Part(LineSchema()),
+        most=LINES_MAX,
+        least=0,
+        load_default=(),
+        about="Only for a procedure that the catalogue does not know, and not in production; in place of `fee`.",
+    )
 
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> ObligationRequest:
-        return self._request(data, DossierDocument(**data["document"]))
+    @post_load(pass_original=True)
+    def _make(self, data: dict[str, Any], source: dict[str, Any], **_: Any) -> ObligationRequest:
+        facts = data.pop("fee")
+        if (facts is None) == (not data["lines"]):
+            raise ValidationError({"lines": ["missing" if facts is None else "not_allowed_here"]})
+        made = self._request(data, DossierDocument(**data["document"], facts=facts))
+        return replace(made, source=source)
 
 
 class TrafficFineSchema(_ObligationSchema):
@@ -143,7 +233,8 @@ class TrafficFineSchema(_ObligationSchema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> ObligationRequest:
         late = {f"surcharge_{name}": value for name, value in data["surcharge"].items()}
-        return self._request(data, FineDocument(**data["document"], **late))
+        told = data["document"] | {"withheld_papers": tuple(data["document"]["withheld_papers"])}
+        return self._request(data, FineDocument(**told, **late))
 
 
 REGISTRATION: Final = Choice(
@@ -172,6 +263,8 @@ class QuotedLineSchema(BeneficiarySchema):
     type = OneOf(LineType)
     name = Text(most=200)
     amount = Part(MoneySchema())
+    chapter = Text(most=3, least=0, about="Budget chapter; empty for money that is not the state's.")
+    sub_item = Text(most=4, least=0, about="Budget sub-item; empty for money that is not the state's.")
 
 
 class QuoteSchema(ViewSchema):
@@ -183,9 +276,15 @@ class QuoteSchema(ViewSchema):
     total = Part(MoneySchema())
     lines = Items(Part(QuotedLineSchema()), most=LINES_MAX + 1)
     valid_until = Instant(
-        allow_none=True, about="Midnight in Viet Nam when the amount grows by day, else null."
+        allow_none=True,
+        about="The end of the last day on which the same is due; null while nothing is known that would change it.",
     )
     legal_basis = Text(most=1000, least=0, about="The law the surcharge rests on; empty without one.")
+    contribution = Part(
+        ContributionViewSchema(),
+        allow_none=True,
+        about="Who pays what of an insurance; null for other kinds.",
+    )
 
 
 class ObligationSchema(ViewSchema):
@@ -204,9 +303,26 @@ class ObligationSchema(ViewSchema):
     created_at = Instant()
     lines = Items(Part(QuotedLineSchema()), most=LINES_MAX)
     quote = Part(QuoteSchema(), allow_none=True, about="What is due today; null when nothing is.")
+    paid_for = Part(
+        ContributionViewSchema(),
+        allow_none=True,
+        about="Who paid what of an insurance; null while it is not paid.",
+    )
+    notice = Part(
+        NoticeViewSchema(), allow_none=True, about="Of a tax, land or contribution notice; else null."
+    )
+    pricing = Part(
+        PricingSchema(), allow_none=True, about="How a dossier's fee came about; null for other kinds."
+    )
 
 
-def obligation_json(view: ObligationView, quote: Quote | None) -> dict[str, Any]:
+def obligation_json(
+    view: ObligationView,
+    quote: Quote | None,
+    pricing: FeePricing | None = None,
+    notice: NoticeRow | None = None,
+    paid_for: Sequence[PaidLine] = (),
+) -> dict[str, Any]:
     """An obligation as `ObligationSchema` describes it."""
     return {
         "id": public_id(PREFIX, view.id),
@@ -221,7 +337,10 @@ def obligation_json(view: ObligationView, quote: Quote | None) -> dict[str, Any]
         "principal": money_json(view.principal),
         "created_at": instant_json(view.created_at),
         "lines": [_line_json(line) for line in view.lines],
-        "quote": _quote_json(quote) if quote is not None else None,
+        "quote": quote_json(quote) if quote is not None else None,
+        "pricing": pricing_json(pricing) if pricing is not None else None,
+        "paid_for": contribution_json(paid_for) if paid_for else None,
+        "notice": notice_json(notice) if notice is not None else None,
     }
 
 
@@ -236,15 +355,18 @@ def _line_json(line: Line) -> dict[str, Any]:
     }
 
 
-def _quote_json(quote: Quote) -> dict[str, Any]:
+def quote_json(quote: Quote) -> dict[str, Any]:
     return {
         "for_date": quote.for_date.isoformat(),
         "late_days": quote.late_days,
         "surcharge": money_json(quote.surcharge),
         "total": money_json(quote.total),
         "lines": [_line_json(line) for line in quote.lines],
-        "valid_until": _end_of(quote.for_date) if quote.depends_on_day else None,
+        "valid_until": _end_of(quote.last_day) if quote.last_day is not None else None,
         "legal_basis": quote.legal_basis,
+        "contribution": contribution_json(quote.contribution.lines)
+        if quote.contribution is not None
+        else None,
     }
 
 

@@ -1,7 +1,7 @@
 """Registers what is owed, quotes it for a day, locks it for an order and marks it paid. Never commits."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -20,15 +20,25 @@ from payclear.obligations.domain import (
     ObligationKind,
     ObligationState,
     Quote,
+    ServedMethod,
     normalise_document_no,
 )
-from payclear.obligations.kinds import rules_of
+from payclear.obligations.fines import payments as fine_payments
+from payclear.obligations.fines import rules as fines
+from payclear.obligations.fines.domain import IssuerRank
+from payclear.obligations.kinds import prepared, rules_of, with_lines
+from payclear.obligations.obligors import check_obligor, insert_obligor, require_nobody_in
 from payclear.obligations.records import (
+    Arrival,
     DocumentAlreadyRegistered,
+    FineHead,
     ObligationNotFound,
     ObligationView,
+    PaidPart,
+    RefundedPart,
     RegisterObligation,
 )
+from payclear.obligations.rules.instalments import InstalmentNotPayable
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
 
@@ -53,6 +63,13 @@ class _Row:
     surcharge_beneficiary_account: str | None
     surcharge_chapter: str | None
     surcharge_sub_item: str | None
+    served_method: str | None
+    written_term_days: int | None
+    issuer_rank: str | None
+    violation_record_no: str | None
+    violation_on: date | None
+    versions: int | None
+    events: int | None
     agency_name_vi: str
     agency_name_en: str
 
@@ -71,13 +88,16 @@ def register_once(
     uow: UnitOfWork, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
 ) -> tuple[ObligationView, bool]:
     """Register as `register` does; the second value says whether the obligation is new."""
+    command = prepared(command, sealer=sealer, index=index)
     document_no, document_on = _check(uow, command)
     before = _registered_before(uow, command, document_no, document_on)
     if before is not None:
         return before, False
-    obligation_id, obligor_id = new_uuid(), new_uuid()
+    command = with_lines(uow, command, vietnam_date(uow.now))
+    obligation_id = new_uuid()
     currency = command.lines[0].amount.currency
-    _insert_obligor(uow, obligor_id, command, sealer=sealer, index=index)
+    document_key = normalise_document_no(document_no)
+    obligor_id = insert_obligor(uow, command.obligor, document_key=document_key, sealer=sealer, index=index)
     made = uow.run(
         queries.INSERT_OBLIGATION,
         {
@@ -86,7 +106,7 @@ def register_once(
             "portal_code": command.portal_code,
             "agency_code": command.agency_code,
             "document_no": document_no,
-            "document_key": normalise_document_no(document_no),
+            "document_key": document_key,
             "document_on": document_on,
             "principal": sum_money((line.amount for line in command.lines), currency).amount,
             "currency": currency,
@@ -96,8 +116,8 @@ def register_once(
     ).rowcount
     if not made:
         raise DocumentAlreadyRegistered("this document was registered at the same moment")
-    rules_of(command.kind).insert_document(uow, obligation_id, command)
     _insert_lines(uow, obligation_id, command.lines, currency)
+    rules_of(command.kind).insert_document(uow, obligation_id, command)
     return get(uow, obligation_id, portal_code=command.portal_code), True
 
 
@@ -123,12 +143,14 @@ def find_by_number(uow: UnitOfWork, number: str) -> list[ObligationView]:
     if not key:
         return []
     keys = [key, key.replace("/QD", "/QĐ")]
-    return _with_lines(uow, uow.rows(_Row, queries.FIND_BY_NUMBER, (keys, NUMBER_MATCHES_MAX)))
+    return _with_lines(
+        uow, uow.rows(_Row, queries.FIND_BY_NUMBER, {"keys": keys, "most": NUMBER_MATCHES_MAX})
+    )
 
 
 def lock_for_order(uow: UnitOfWork, ids: Sequence[UUID], *, portal_code: str) -> list[ObligationView]:
     """Lock the obligations an order is to collect; raises ObligationNotFound for unknown or foreign ones."""
-    views = _views(uow, queries.LOCK, sorted(set(ids)))
+    views = _locked_views(uow, sorted(set(ids)))
     if len(views) != len(set(ids)) or any(view.portal_code != portal_code for view in views):
         raise ObligationNotFound("no such obligation")
     return views
@@ -139,14 +161,121 @@ def quote(uow: UnitOfWork, obligation: ObligationView, *, for_date: date) -> Quo
     return rules_of(obligation.kind).quote(uow, obligation, for_date=for_date)
 
 
-def mark_paid(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
-    """Mark obligations paid by an order, with their history."""
-    _move(uow, ids, ObligationState.OPEN, "paid", order_id=order_id)
+def quote_as_of(uow: UnitOfWork, obligation: ObligationView, *, for_date: date, as_of: datetime) -> Quote:
+    """What was due on a day as it was known at an instant: an old quote comes out the same."""
+    if obligation.kind is ObligationKind.TRAFFIC_FINE:
+        return fines.quote_as_of(uow, obligation, for_date=for_date, as_of=as_of)
+    return quote(uow, obligation, for_date=for_date)
 
 
-def reopen(uow: UnitOfWork, ids: Sequence[UUID], *, order_id: UUID) -> None:
-    """Make obligations payable again whose payment by an order was taken back, with their history."""
-    _move(uow, ids, ObligationState.PAID, "reopened", order_id=order_id)
+def quote_instalment(uow: UnitOfWork, obligation: ObligationView, no: int, *, for_date: date) -> Quote:
+    """One instalment of a fine's plan; raises InstalmentNotPayable."""
+    if obligation.kind is not ObligationKind.TRAFFIC_FINE:
+        raise InstalmentNotPayable("only fines are paid in parts", reason="no_plan", no=no)
+    return fines.quote_instalment(uow, obligation, no, for_date=for_date)
+
+
+def judge_arrival(uow: UnitOfWork, parts: Sequence[PaidPart], *, quoted_on: date, paid_on: date) -> Arrival:
+    """Whether obligations can take the money of an order that was quoted for a day and paid on one; locks the fines."""
+    asked = [part for part in parts if part.is_fine and part.total.is_positive]
+    if not asked:
+        return Arrival()
+    owed = _locked(uow, parts)
+    arrived = [(owed[part.obligation_id], part) for part in asked]
+    return fine_payments.judge_arrival(uow, arrived, quoted_on=quoted_on, paid_on=paid_on)
+
+
+def take_payment(
+    uow: UnitOfWork,
+    parts: Sequence[PaidPart],
+    *,
+    order_id: UUID,
+    paid_on: date,
+    waived: Mapping[UUID, Money],
+    by: str,
+) -> list[UUID]:
+    """Write what an order paid, with its history; the obligations of which something is still owed.
+
+    `paid_on` is the bank's day, `waived` what `judge_arrival` let go, `by` the provider account.
+    """
+    asked = [part for part in parts if part.is_fine and part.total.is_positive]
+    owed = _locked(uow, parts) if asked else {}
+    whole = [part.obligation_id for part in parts if not part.is_fine]
+    if whole:
+        _move(uow, whole, ObligationState.OPEN, "paid", order_id=order_id)
+    states = {
+        part.obligation_id: fine_payments.record_paid(
+            uow,
+            owed[part.obligation_id],
+            part,
+            order_id=order_id,
+            paid_on=paid_on,
+            waived=waived.get(part.obligation_id),
+            by=by,
+        )
+        for part in asked
+    }
+    return [each for each, state in states.items() if state is not ObligationState.PAID]
+
+
+def take_back(uow: UnitOfWork, parts: Sequence[PaidPart], *, order_id: UUID, by: str) -> None:
+    """Write that the payment of an order was taken back by its bank: what it paid is owed again."""
+    asked = [part for part in parts if part.is_fine and part.total.is_positive]
+    owed = _locked(uow, parts) if asked else {}
+    whole = [part.obligation_id for part in parts if not part.is_fine]
+    if whole:
+        _move(uow, whole, ObligationState.PAID, "reopened", order_id=order_id)
+    for part in asked:
+        fine_payments.record_reversed(uow, owed[part.obligation_id], part, order_id=order_id, by=by)
+
+
+def record_refund(
+    uow: UnitOfWork,
+    parts: Sequence[PaidPart],
+    *,
+    order_id: UUID,
+    amount: Money,
+    given_before: Money,
+    by: str,
+) -> list[RefundedPart]:
+    """Write that money of a paid order went back; what of it each fine gave back. A fee that was paid stays paid.
+
+    `given_before` is what earlier refunds of the order gave back.
+    """
+    asked = [part for part in parts if part.is_fine and part.total.is_positive]
+    if not asked:
+        return []
+    owed = _locked(uow, asked)
+    return fine_payments.record_refund(
+        uow, owed, parts, order_id=order_id, amount=amount, given_before=given_before, by=by
+    )
+
+
+def return_proposals(uow: UnitOfWork, parts: Sequence[PaidPart]) -> None:
+    """The provider refused a refund of an order: an officer looks at its fines' proposals again."""
+    asked = [part for part in parts if part.is_fine]
+    if asked:
+        _locked(uow, asked)
+        fine_payments.return_proposals(uow, [part.obligation_id for part in asked])
+
+
+def lock(uow: UnitOfWork, obligation_id: UUID, *, portal_code: str) -> ObligationView:
+    """Lock one obligation of a portal; raises ObligationNotFound."""
+    return lock_for_order(uow, [obligation_id], portal_code=portal_code)[0]
+
+
+def _locked(uow: UnitOfWork, parts: Sequence[PaidPart]) -> dict[UUID, ObligationView]:
+    """Lock everything an order collects, in the one order of locks, where a fine is among it."""
+    ids = sorted({part.obligation_id for part in parts})
+    return {view.id: view for view in _locked_views(uow, ids)}
+
+
+def _locked_views(uow: UnitOfWork, ids: list[UUID]) -> list[ObligationView]:
+    rows = uow.rows(_Row, queries.LOCK, (ids,))
+    if any(row.versions is not None for row in rows):
+        # The lock is the obligation's. The decision beside it is as old as the statement that waited for the lock.
+        rows = uow.rows(_Row, queries.FIND, (ids,))
+    return _with_lines(uow, rows)
 
 
 def _move(
@@ -159,6 +288,9 @@ def _move(
 
 def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:
     today = vietnam_date(uow.now)
+    check_obligor(command.obligor)
+    if command.kind is not ObligationKind.TRAFFIC_FINE:  # whose lines get a name of ours
+        require_nobody_in(command.obligor, [line.name_vi for line in command.lines])
     require_agency(uow, command.agency_code, today)
     document_no, document_on = rules_of(command.kind).check(uow, command, today)
     if document_on > today:
@@ -185,23 +317,6 @@ def _registered_before(
 
 def _says_the_same(uow: UnitOfWork, existing: ObligationView, command: RegisterObligation) -> bool:
     return rules_of(command.kind).says_the_same(uow, existing, command)
-
-
-def _insert_obligor(
-    uow: UnitOfWork, obligor_id: UUID, command: RegisterObligation, *, sealer: Sealer, index: BlindIndex
-) -> None:
-    key = sealer.new_data_key()
-    name = sealer.seal(command.obligor_name, data_key=key, table="obligor", column="name", row=obligor_id)
-    id_no = id_no_index = None
-    if command.obligor_id_no:
-        id_no = sealer.seal(
-            command.obligor_id_no, data_key=key, table="obligor", column="id_no", row=obligor_id
-        )
-        id_no_index = index.of("obligor.id_no", command.obligor_id_no)
-    uow.run(
-        queries.INSERT_OBLIGOR,
-        (obligor_id, key.id, key.kek_id, key.wrapped, name, id_no, id_no_index, uow.now),
-    )
 
 
 def _insert_lines(uow: UnitOfWork, obligation_id: UUID, lines: Sequence[Line], currency: str) -> None:
@@ -265,4 +380,20 @@ def _view(row: _Row, lines: tuple[Line, ...]) -> ObligationView:
         created_at=row.created_at,
         lines=lines,
         surcharge=surcharge,
+        fine=_fine_head(row),
+    )
+
+
+def _fine_head(row: _Row) -> FineHead | None:
+    if row.versions is None or row.events is None or row.served_method is None:
+        return None
+    return FineHead(
+        served_on=row.served_on,
+        served_method=ServedMethod(row.served_method),
+        written_term_days=row.written_term_days,
+        issuer_rank=IssuerRank(row.issuer_rank) if row.issuer_rank else None,
+        violation_record_no=row.violation_record_no,
+        violation_on=row.violation_on,
+        versions=row.versions,
+        events=row.events,
     )

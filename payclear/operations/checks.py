@@ -9,6 +9,7 @@ from payclear.contract.modules import Check
 
 APPEND_ONLY = (
     "obligation_transition",
+    "fee_line",
     "payment_order_line",
     "order_transition",
     "payment_evidence",
@@ -24,8 +25,27 @@ APPEND_ONLY = (
     "routing_decision",
     "attempt_routing",
     "attempt_service_fee",
+    "lookup_order",
     "webhook_attempt",
     "refund_transition",
+    "personal_data_read",
+    "subject_forgetting",
+    "retention_act",
+    "contribution_notice",
+    "contribution_member",
+    "contribution_quote",
+    "notice",
+    "fine_version",
+    "fine_event",
+    "instalment_plan",
+    "instalment",
+    "catalogue_change_row",
+    "catalogue_change_transition",
+    "portal_activation",
+    "obligation_lookup",
+    "open_data_snapshot",
+    "decision_row",
+    "decision_coverage",
 )
 
 
@@ -42,7 +62,8 @@ def append_only_check(check_id: str, title: str, tables: Sequence[str]) -> Check
         SELECT t.name AS table_name, 'trigger missing or off' AS fault
         FROM (VALUES {names}) AS t (name)
         WHERE (SELECT count(*) FROM pg_trigger g
-               WHERE g.tgrelid = t.name::regclass AND g.tgfoid = 'refuse_change'::regproc AND g.tgenabled = 'O') < 2
+               WHERE g.tgrelid = t.name::regclass AND g.tgenabled = 'O'
+                 AND g.tgfoid IN ('refuse_change'::regproc, 'refuse_change_but_key'::regproc)) < 2
         UNION ALL
         SELECT t.name, w.who || ' holds ' || right_held
         FROM (VALUES {names}) AS t (name), (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (right_held),
@@ -156,7 +177,8 @@ LEDGER_CHECKS = (
         SELECT o.order_ref, b.state, 'obligation does not follow its order', l.amount
         FROM payment_order o JOIN payment_order_obligation l ON l.order_id = o.id
         JOIN obligation b ON b.id = l.obligation_id
-        WHERE (o.state = 'paid' AND (b.state <> 'paid' OR NOT l.is_live)) OR (o.state = 'reversed' AND l.is_live)
+        WHERE (o.state = 'paid' AND l.amount > 0 AND b.kind <> 'traffic_fine' AND (b.state <> 'paid' OR NOT l.is_live))
+           OR (o.state = 'reversed' AND l.is_live)
         """,
     ),
     Check(
@@ -370,10 +392,10 @@ SCHEMA_CHECKS = (
         SELECT 'posting ' || entry_id, amount::text FROM posting WHERE amount <= 0 OR amount > 1000000000000000
         UNION ALL
         SELECT 'payment_order ' || order_ref, amount::text FROM payment_order
-        WHERE amount <= 0 OR amount > 1000000000000000
+        WHERE amount < 0 OR amount > 1000000000000000 OR (amount = 0) <> (state = 'exempted')
         UNION ALL
         SELECT 'obligation ' || id, principal::text FROM obligation
-        WHERE principal <= 0 OR principal > 1000000000000000
+        WHERE principal < 0 OR principal > 1000000000000000
         """,
     ),
 )

@@ -30,11 +30,17 @@ from payclear.i18n.texts import all_keys, has_text, translate
 from payclear.kernel.errors import PayclearError, all_error_classes
 from payclear.kernel.settings_page import settings_page
 from payclear.kernel.states import all_tables
+from payclear.opendata.service import DEFINITIONS
+from payclear.privacy.columns import table_of_columns
 
 STATES_BEGIN: Final = "<!-- states: written by `payclear docs` -->"
 STATES_END: Final = "<!-- /states -->"
 CONFORMANCE_BEGIN: Final = "<!-- conformance: written by `payclear docs` -->"
 CONFORMANCE_END: Final = "<!-- /conformance -->"
+COLUMNS_BEGIN: Final = "<!-- columns: written by `payclear docs` -->"
+COLUMNS_END: Final = "<!-- /columns -->"
+DEFINITIONS_BEGIN: Final = "<!-- definitions: written by `payclear docs` -->"
+DEFINITIONS_END: Final = "<!-- /definitions -->"
 _OF_PAGES: Final = ("payclear.http.forms", "payclear.http.rate_limits")
 _GROUPS: Final = ("payclear.providers", "payclear.modules")
 
@@ -106,12 +112,15 @@ def pages(docs: Path, config_dir: Path) -> dict[Path, str]:
     """The text of every such page; the texts of modules must be registered before."""
     operations = _import_everything()
     architecture, providers = docs / "architecture.md", docs / "providers.md"
+    privacy = docs / "privacy.md"
     return {
         docs / "settings.md": settings_page(config_dir),
         docs / "errors.md": _errors_page(operations),
         docs / "events.md": _events_page(),
         architecture: with_states(architecture.read_text(encoding="utf-8")),
         providers: with_conformance(providers.read_text(encoding="utf-8")),
+        privacy: with_columns(privacy.read_text(encoding="utf-8")),
+        docs / "opendata.md": with_definitions((docs / "opendata.md").read_text(encoding="utf-8")),
     }
 
 
@@ -142,6 +151,21 @@ def with_conformance(text: str) -> str:
         for path in sorted(Path(folder).glob("*/manifest.toml"))
     ]
     return _between(text, CONFORMANCE_BEGIN, CONFORMANCE_END, f"{render(manifests)}\n")
+
+
+def with_columns(text: str) -> str:
+    """The privacy page with the table of columns put right; ValueError without its two marks."""
+    return _between(text, COLUMNS_BEGIN, COLUMNS_END, f"{table_of_columns()}\n\n")
+
+
+def with_definitions(text: str) -> str:
+    """The page of public figures with what each of them means, in both languages."""
+    rows = [
+        f"| `{name}` | {translate(f'opendata.means_{name}', 'en')} | {translate(f'opendata.means_{name}', 'vi')} |"
+        for name in DEFINITIONS
+    ]
+    table = "\n".join(["| Figure | English | Vietnamese |", "|---|---|---|", *rows])
+    return _between(text, DEFINITIONS_BEGIN, DEFINITIONS_END, f"{table}\n")
 
 
 def _between(text: str, begin_mark: str, end_mark: str, content: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from payclear.catalogue.domain import CHANGE_STATES
 from payclear.contract.modules import Check
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.states import StateTable
@@ -28,6 +29,11 @@ _HISTORIES = (
         REFUND_STATES,
         "SELECT refund_id AS id, version, from_state, event, to_state FROM refund_transition",
         "SELECT id, state, version FROM refund",
+    ),
+    (
+        CHANGE_STATES,
+        "SELECT change_id AS id, version, from_state, event, to_state FROM catalogue_change_transition",
+        "SELECT id, state, version FROM catalogue_change",
     ),
 )
 

@@ -5,6 +5,7 @@ from payclear.http.idempotency import forget_old_keys
 from payclear.jobs.housekeeping import forget_finished
 from payclear.jobs.queue import job
 from payclear.jobs.records import forget_old
+from payclear.lookup.meters import forget as forget_meters
 from payclear.runtime import current
 
 BATCHES_MAX = 200
@@ -18,7 +19,7 @@ def tidy() -> str | None:
     with database.begin() as uow:
         count_fresh(runtime, uow)
         count_settled(runtime, uow)
-        gone = forget_old(uow) + forget_finished(uow) + forget_calls(uow)
+        gone = forget_old(uow) + forget_finished(uow) + forget_calls(uow) + forget_meters(uow)
         uow.commit()
     for _ in range(BATCHES_MAX):
         with database.begin() as uow:

@@ -5,13 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from payclear.audit.checks import CHECKS as AUDIT_CHECKS
+from payclear.catalogue.checks import CHECKS as CATALOGUE_CHECKS
 from payclear.checkout.checks import CHECKS as CHECKOUT_CHECKS
 from payclear.collection.checks import CHECKS as COLLECTION_CHECKS
 from payclear.contract.modules import Check
 from payclear.db.uow import Database, UnitOfWork
 from payclear.gateway.checks import CHECKS as GATEWAY_CHECKS
+from payclear.identity.checks import CHECKS as IDENTITY_CHECKS
+from payclear.lookup.checks import CHECKS as LOOKUP_CHECKS
+from payclear.obligations.batches.checks import CHECKS as BATCH_CHECKS
+from payclear.obligations.fees.checks import CHECKS as FEE_CHECKS
+from payclear.obligations.fines.checks import CHECKS as FINE_CHECKS
+from payclear.obligations.insurance.checks import CHECKS as INSURANCE_CHECKS
+from payclear.opendata.checks import CHECKS as OPEN_DATA_CHECKS
 from payclear.operations.checks import EVENT_CHECKS, INBOX_CHECKS, LEDGER_CHECKS, ORDER_CHECKS, SCHEMA_CHECKS
 from payclear.operations.histories import HISTORY_CHECKS
+from payclear.privacy.checks import CHECKS as PRIVACY_CHECKS
 from payclear.receipts.checks import CHECKS as RECEIPT_CHECKS
 from payclear.refunds.checks import CHECKS as REFUND_CHECKS
 
@@ -23,11 +32,20 @@ CORE_CHECKS: tuple[Check, ...] = (
     *HISTORY_CHECKS,
     *EVENT_CHECKS,
     *INBOX_CHECKS,
+    *FEE_CHECKS,
+    *INSURANCE_CHECKS,
+    *BATCH_CHECKS,
     *CHECKOUT_CHECKS,
     *RECEIPT_CHECKS,
     *REFUND_CHECKS,
     *COLLECTION_CHECKS,
     *GATEWAY_CHECKS,
+    *FINE_CHECKS,
+    *IDENTITY_CHECKS,
+    *OPEN_DATA_CHECKS,
+    *LOOKUP_CHECKS,
+    *CATALOGUE_CHECKS,
+    *PRIVACY_CHECKS,
     *AUDIT_CHECKS,
     *SCHEMA_CHECKS,
 )

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from flask import Blueprint
 
-from payclear.catalogue.service import RateNotInForce
 from payclear.http.operations import Call, Reply, operation
 from payclear.identity.domain import Scope, is_return_url_allowed
 from payclear.kernel.errors import PayclearError
@@ -13,6 +12,8 @@ from payclear.kernel.ids import is_order_ref
 from payclear.kernel.money import InvalidAmount
 from payclear.kernel.states import IllegalTransition
 from payclear.obligations.records import ObligationNotFound
+from payclear.obligations.rules.dated import RuleNotInForce
+from payclear.obligations.rules.instalments import InstalmentNotPayable
 from payclear.orders import service
 from payclear.orders.errors import (
     AttemptInProgress,
@@ -67,7 +68,8 @@ _EXAMPLE = {
         MixedCurrencies,
         ReturnUrlNotAllowed,
         InvalidAmount,
-        RateNotInForce,
+        RuleNotInForce,
+        InstalmentNotPayable,
     ),
     example=_EXAMPLE,
 )
@@ -83,6 +85,7 @@ def create_payment_order(call: Call) -> Reply:
             portal_code=call.caller.portal_code,
             portal_ref=asked.portal_ref,
             obligation_ids=asked.obligations,
+            instalments=asked.instalments,
             return_url=asked.return_url,
             locale=asked.locale,
             expires_in=timedelta(minutes=minutes),

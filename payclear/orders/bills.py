@@ -69,6 +69,7 @@ def _lines(order: OrderView) -> tuple[BillLine, ...]:
             amount=line.amount,
         )
         for line in order.lines
+        if line.amount.is_positive
     )
 
 

@@ -5,7 +5,7 @@ before. What a bank says goes through the one door like everybody else's word.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from payclear.contract.collection import CollectionVerdict
@@ -13,7 +13,7 @@ from payclear.contract.evidence import Evidence
 from payclear.contract.outcomes import EvidenceSource
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
-from payclear.kernel.clock import vietnam_date
+from payclear.kernel.clock import at_vietnam, vietnam_date
 from payclear.kernel.ids import attempt_ref, new_uuid
 from payclear.ledger.domain import Entry, capture_key, reversal_key, reversal_legs
 from payclear.ledger.service import attempt_booked_as, book, is_booked
@@ -30,15 +30,10 @@ from payclear.orders.domain import (
     has_amount,
     next_query_at,
 )
-from payclear.orders.evidence import (
-    apply_under_lock,
-    audit_evidence,
-    open_case,
-    standing_of,
-    write_evidence,
-)
+from payclear.orders.evidence import Due, apply_under_lock, due_of, standing_of
+from payclear.orders.recording import audit_evidence, open_case, write_evidence
 from payclear.orders.records import AttemptView, OrderRow, OrderView
-from payclear.orders.service import attempts_of, lock_order, obligations_of, order_lines, release_obligations
+from payclear.orders.service import attempts_of, lock_order, order_lines, parts_of, release_obligations
 
 _EFFECTS = {
     Effect.CAPTURED: CollectionVerdict.ACCEPTED,
@@ -98,6 +93,11 @@ def take_collected(
     attempts = attempts_of(uow, order_id)
     # Money that moved in time pays an order that is still open, however late the bank's message is.
     hindered = hindrance(uow, order, attempts, at=evidence.paid_at if money_moved else None)
+    if money_moved and hindered is CollectionVerdict.NOT_PAYABLE and _ended_with_its_quote(order):
+        hindered = None  # yesterday's quote: the policy for late quotes decides
+    due = due_of(uow, order, evidence) if hindered is None else Due()
+    if due.is_refused:
+        hindered = CollectionVerdict.NOT_PAYABLE
     refusal = _refusal(order, line, evidence, hindered, money_moved=money_moved)
     if refusal is None and is_booked(uow, capture_key(line.code, evidence.provider_ref or "")):
         refusal = CollectionVerdict.REFERENCE_REUSED
@@ -105,9 +105,15 @@ def take_collected(
         return Collected(verdict=refusal, order_ref=order.order_ref)
     try:
         with uow.savepoint():
-            return _take(uow, order, attempts, line, evidence, hindered is not None, attempts_max)
+            return _take(uow, order, attempts, line, evidence, hindered is not None, attempts_max, due=due)
     except _ReferenceBooked:
         return Collected(verdict=CollectionVerdict.REFERENCE_REUSED, order_ref=order.order_ref)
+
+
+def _ended_with_its_quote(order: OrderRow) -> bool:
+    """Whether an open order is past its time only because its quote held until midnight."""
+    end = at_vietnam(order.quoted_on + timedelta(days=1), time.min)
+    return order.state == OrderState.OPEN and order.expires_at == end
 
 
 def _refusal(
@@ -140,11 +146,16 @@ def _take(
     evidence: Evidence,
     is_hindered: bool,
     attempts_max: int,
+    *,
+    due: Due,
 ) -> Collected:
-    attempt = _make_attempt(uow, order, len(attempts) + 1, line, is_hindered=is_hindered)
+    assert evidence.amount is not None
+    # An order of nothing was paid at a counter all the same: the attempt is for what came, and it comes to suspense.
+    asked = order.amount or evidence.amount.amount
+    attempt = _make_attempt(uow, order, len(attempts) + 1, line, amount=asked, is_hindered=is_hindered)
     standing = standing_of(order, attempt, attempts, uow.now, attempts_max, is_hindered=is_hindered)
     named = replace(evidence, attempt_ref=attempt.attempt_ref)
-    applied = apply_under_lock(uow, order, attempt, named, standing)
+    applied = apply_under_lock(uow, order, attempt, named, standing, due=due)
     if applied.case is CaseKind.REFERENCE_REUSED:
         raise _ReferenceBooked
     return Collected(
@@ -156,7 +167,7 @@ def _take(
 
 
 def _make_attempt(
-    uow: UnitOfWork, order: OrderRow, number: int, line: ProviderLine, *, is_hindered: bool
+    uow: UnitOfWork, order: OrderRow, number: int, line: ProviderLine, *, amount: int, is_hindered: bool
 ) -> AttemptView:
     """The attempt of a payment at a counter, `created` as its history has it; see INSERT_ATTEMPT for the hindered one."""
     attempt_id = new_uuid()
@@ -167,7 +178,7 @@ def _make_attempt(
         "attempt_ref": attempt_ref(order.order_ref, number),
         "provider_account": line.code,
         "state": AttemptState.SURPLUS if is_hindered else AttemptState.CREATED,
-        "amount": order.amount,
+        "amount": amount,
         "currency": order.currency,
         "merchant_account": line.provider.merchant_account(line.account),
         "ask_at": next_query_at(asked=0, now=uow.now),
@@ -216,7 +227,8 @@ def reverse_collected(
         return CollectionVerdict.REFERENCE_REUSED
     verdict = Verdict(effect=Effect.REVERSED, attempt_event="reversed", order_event="reversed")
     write_evidence(uow, order, attempt, named, verdict)
-    obligations.reopen(uow, obligations_of(uow, order.id), order_id=order.id)
+    parts = parts_of(uow, order.id)
+    obligations.take_back(uow, parts, order_id=order.id, by=attempt.provider_account)
     release_obligations(uow, order.id)
     announce_order(
         uow,

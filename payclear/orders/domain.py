@@ -11,7 +11,10 @@ from payclear.kernel.states import StateTable, register
 
 
 class OrderState(StrEnum):
-    """Where an order stands. `failed`: every allowed try was refused. `reversed`: the bank took the payment back."""
+    """Where an order stands.
+
+    `failed`: every allowed try was refused. `reversed`: the bank took the payment back. `exempted`: nothing is to be paid.
+    """
 
     OPEN = "open"
     PAID = "paid"
@@ -19,6 +22,7 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
+    EXEMPTED = "exempted"
 
 
 class AttemptState(StrEnum):
@@ -51,6 +55,7 @@ ORDER_STATES = register(
             (OrderState.OPEN, "failed"): OrderState.FAILED,
             (OrderState.OPEN, "expired"): OrderState.EXPIRED,
             (OrderState.OPEN, "cancelled"): OrderState.CANCELLED,
+            (OrderState.OPEN, "exempted"): OrderState.EXEMPTED,
             (OrderState.PAID, "reversed"): OrderState.REVERSED,
         },
         ignored=frozenset(
@@ -63,6 +68,8 @@ ORDER_STATES = register(
                 (OrderState.CANCELLED, "cancelled"),
                 (OrderState.REVERSED, "expired"),
                 (OrderState.REVERSED, "reversed"),
+                (OrderState.EXEMPTED, "expired"),
+                (OrderState.EXEMPTED, "exempted"),
             }
         ),
         terminal=frozenset(
@@ -72,6 +79,7 @@ ORDER_STATES = register(
                 OrderState.EXPIRED,
                 OrderState.CANCELLED,
                 OrderState.REVERSED,
+                OrderState.EXEMPTED,
             }
         ),
         reopening=frozenset({(OrderState.PAID, "reversed")}),
@@ -355,6 +363,7 @@ class PublicStatus(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
+    EXEMPTED = "exempted"
 
 
 def public_status(state: OrderState, *, has_live_attempt: bool) -> PublicStatus:

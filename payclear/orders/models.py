@@ -8,7 +8,16 @@ from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Uni
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.contract.outcomes import EvidenceSource, Outcome
-from payclear.db.base import Base, amount, currency, one_of, positive_amount, utc, uuid_pk
+from payclear.db.base import (
+    Base,
+    amount,
+    amount_from_zero,
+    currency,
+    one_of,
+    positive_amount,
+    utc,
+    uuid_pk,
+)
 from payclear.orders.domain import AttemptState, CaseKind, Effect, OrderState
 
 LIVE = "state IN ('created', 'sent', 'in_doubt')"
@@ -22,7 +31,8 @@ class PaymentOrder(Base):
     __table_args__ = (
         UniqueConstraint("portal_code", "portal_ref"),
         one_of("state", OrderState),
-        positive_amount(),
+        amount_from_zero(),
+        CheckConstraint("(amount = 0) = (state = 'exempted')", name="nothing_is_exempted"),
         Index("ix_payment_order_expiring", "expires_at", postgresql_where=text("state = 'open'")),
     )
 
@@ -54,20 +64,21 @@ class PaymentOrderObligation(Base):
         Index(
             "uq_payment_order_obligation_live", "obligation_id", unique=True, postgresql_where=text("is_live")
         ),
-        positive_amount(),
+        amount_from_zero(),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("payment_order.id"), primary_key=True)
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     amount: Mapped[amount]
     is_live: Mapped[bool]
+    instalment_no: Mapped[int | None]  # of a fine's plan; NULL: all that is due
 
 
 class PaymentOrderLine(Base):
     """The lines of the quote that the order froze; append-only."""
 
     __tablename__ = "payment_order_line"
-    __table_args__ = (positive_amount(),)
+    __table_args__ = (amount_from_zero(),)
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("payment_order.id"), primary_key=True)
     line_no: Mapped[int] = mapped_column(primary_key=True)

@@ -2,17 +2,21 @@
 for each piece of evidence. The lock of the order's row guards its attempts too: whoever writes an attempt holds it."""
 
 # A new order with the obligations it collects, the lines of its quote and its first history row, in one statement.
-# The partial unique index on live obligations and the unique portal_ref are the guards.
+# The partial unique index on live obligations and the unique portal_ref are the guards. What is exempted is not collected:
+# any number of orders may name it.
 CREATE = """
 WITH made AS (
     INSERT INTO payment_order (id, order_ref, payment_code, pay_token, portal_code, portal_ref, state, version,
-                               event_sequence, amount, currency, quoted_on, expires_at, return_url, locale, created_at)
-    VALUES (%(id)s, %(order_ref)s, %(payment_code)s, %(pay_token)s, %(portal_code)s, %(portal_ref)s, 'open', 1,
-            1, %(amount)s, %(currency)s, %(quoted_on)s, %(expires_at)s, %(return_url)s, %(locale)s, %(at)s)
+                               event_sequence, amount, currency, quoted_on, expires_at, return_url, locale, created_at,
+                               closed_at)
+    VALUES (%(id)s, %(order_ref)s, %(payment_code)s, %(pay_token)s, %(portal_code)s, %(portal_ref)s, %(state)s,
+            %(version)s, 1, %(amount)s, %(currency)s, %(quoted_on)s, %(expires_at)s, %(return_url)s, %(locale)s,
+            %(at)s, %(closed_at)s)
 ), collected AS (
-    INSERT INTO payment_order_obligation (order_id, obligation_id, amount, is_live)
-    SELECT %(id)s, obligation_id, amount, true
-    FROM unnest(%(obligation_ids)s::uuid[], %(obligation_amounts)s::bigint[]) AS o (obligation_id, amount)
+    INSERT INTO payment_order_obligation (order_id, obligation_id, amount, is_live, instalment_no)
+    SELECT %(id)s, obligation_id, amount, amount > 0, instalment_no
+    FROM unnest(%(obligation_ids)s::uuid[], %(obligation_amounts)s::bigint[], %(obligation_instalments)s::int[])
+         AS o (obligation_id, amount, instalment_no)
 ), quoted AS (
     INSERT INTO payment_order_line (order_id, line_no, obligation_id, type, name_vi, amount, currency,
                                     beneficiary_account, chapter, sub_item)
@@ -25,6 +29,12 @@ WITH made AS (
 )
 INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
 VALUES (%(id)s, 1, 'order', %(id)s, NULL, 'created', 'open', %(at)s)
+"""
+
+# The second step of an order that had nothing to collect from the start.
+EXEMPT = """
+INSERT INTO order_transition (object_id, version, object, order_id, from_state, event, to_state, recorded_at)
+VALUES (%(id)s, 2, 'order', %(id)s, 'open', 'exempted', 'exempted', %(at)s)
 """
 
 _ORDER = """
@@ -212,6 +222,24 @@ COUNT_EVENT = (
 )
 
 RELEASE_OBLIGATIONS = "UPDATE payment_order_obligation SET is_live = false WHERE order_id = %s AND is_live"
+
+RELEASE_SOME = """
+UPDATE payment_order_obligation SET is_live = false WHERE order_id = %s AND obligation_id = ANY(%s) AND is_live
+"""
+
+# What an order promised was overtaken while somebody pays: no further try may begin.
+END_PROMISE = "UPDATE payment_order SET expires_at = least(expires_at, %s) WHERE id = %s"
+
+# What an order collects of each obligation, with the surcharge of a fine apart; hot: each capture asks it.
+PARTS = """
+SELECT l.obligation_id, l.instalment_no, max(n.currency::text),
+       coalesce(sum(n.amount) FILTER (WHERE n.type <> 'late_surcharge'), 0)::bigint,
+       coalesce(sum(n.amount) FILTER (WHERE n.type = 'late_surcharge'), 0)::bigint,
+       bool_or(n.type IN ('fine', 'late_surcharge'))
+FROM payment_order_obligation l
+JOIN payment_order_line n ON n.order_id = l.order_id AND n.obligation_id = l.obligation_id
+WHERE l.order_id = %s GROUP BY l.obligation_id, l.instalment_no ORDER BY l.obligation_id
+"""
 
 # Attempts of one account whose time to be asked about has come. The lease keeps a second worker away while the first asks.
 CLAIM_DUE_QUERIES = """

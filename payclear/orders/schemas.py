@@ -1,12 +1,13 @@
 """What portals send and get about payment orders, for `orders.api` only; it never reads the database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from marshmallow import post_load
+from marshmallow import ValidationError, post_load
 
 from payclear.http.schemas import (
     Day,
@@ -72,6 +73,14 @@ class OrderRequest:
     return_url: str
     locale: str
     expires_in_minutes: int | None
+    instalments: Mapping[UUID, int]
+
+
+class InstalmentChoiceSchema(StrictSchema):
+    """One instalment of a fine's plan, in place of all that is due."""
+
+    obligation = PublicId(OBLIGATION_PREFIX)
+    instalment_no = Whole(least=1, most=24, about="Number of the part; the plan says which may be paid now.")
 
 
 class CreateOrderSchema(StrictSchema):
@@ -89,6 +98,13 @@ class CreateOrderSchema(StrictSchema):
         unique=True,
         about="Ids of the obligations to collect.",
     )
+    instalments = Items(
+        Part(InstalmentChoiceSchema()),
+        least=0,
+        most=OBLIGATIONS_MAX,
+        load_default=(),
+        about="For fines that are paid in instalments: which part of which to collect.",
+    )
     return_url = Text(
         most=1000,
         about="Where the citizen returns to; below one of your registered return addresses.",
@@ -104,7 +120,10 @@ class CreateOrderSchema(StrictSchema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> OrderRequest:
-        return OrderRequest(**data)
+        chosen = {each["obligation"]: each["instalment_no"] for each in data["instalments"]}
+        if len(chosen) < len(data["instalments"]) or not chosen.keys() <= set(data["obligations"]):
+            raise ValidationError({"instalments": ["not_allowed_here"]})
+        return OrderRequest(**(data | {"instalments": chosen}))
 
 
 class FindOrderSchema(StrictSchema):
@@ -121,8 +140,8 @@ class OrderLineSchema(ViewSchema):
     name = Text(most=200)
     amount = Part(MoneySchema())
     beneficiary_account = Text(most=40)
-    chapter = Text(most=3)
-    sub_item = Text(most=4)
+    chapter = Text(most=3, least=0, about="Empty for money that is not the state's.")
+    sub_item = Text(most=4, least=0)
 
 
 class OrderDocumentSchema(ViewSchema):
@@ -162,7 +181,8 @@ class OrderSchema(ViewSchema):
     status = OneOf(
         PublicStatus,
         about="`pending`: a payment is being confirmed; do not offer another. `reversed`: it was paid at a bank, which took "
-        "the payment back; its obligations can be ordered again.",
+        "the payment back; its obligations can be ordered again. `exempted`: nothing is to be paid, wait for no "
+        "payment.",
     )
     amount = Part(MoneySchema())
     quoted_on = Day(about="The day in Viet Nam the amount was computed for.")

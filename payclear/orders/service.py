@@ -1,8 +1,8 @@
 """Creates, reads, cancels and expires payment orders. Callers hold the transaction; nothing here talks to a provider."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -10,13 +10,14 @@ from psycopg.errors import UniqueViolation
 from payclear.audit.service import record
 from payclear.contract.outcomes import EvidenceSource
 from payclear.db.uow import UnitOfWork
-from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
+from payclear.kernel.clock import at_vietnam, vietnam_date
 from payclear.kernel.ids import new_order_ref, new_token, new_uuid
 from payclear.kernel.money import Money, sum_money
 from payclear.kernel.payment_code import new_payment_code
 from payclear.obligations import service as obligations
-from payclear.obligations.domain import ObligationState, Quote
-from payclear.obligations.records import ObligationView
+from payclear.obligations.domain import PAYABLE_STATES, ObligationState, Quote
+from payclear.obligations.insurance.covers import keep_quotes
+from payclear.obligations.records import ObligationView, PaidPart
 from payclear.orders import queries
 from payclear.orders.announcements import announce_order
 from payclear.orders.domain import ORDER_STATES, OrderState
@@ -50,21 +51,28 @@ class CreateOrder:
     actor: str
     actor_type: str = "portal"
     payment_code: str | None = None  # a bill's code that stands on paper already; None: a fresh one
+    instalments: Mapping[UUID, int] = field(
+        default_factory=dict
+    )  # of a fine's plan; others are collected whole
 
 
 def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
     """Quote the obligations for today, lock them, and promise to collect their sum.
 
-    The order ends when `expires_in` is over, and at midnight in Viet Nam when a quote depends on the day.
-    Raises ObligationNotFound, ObligationNotPayable, ObligationInOrder, DuplicatePortalRef, MixedCurrencies.
+    Where all of them are exempted nothing is to be paid: the order is exempted from the start. Another order ends when
+    `expires_in` is over, and at midnight in Viet Nam when a quote depends on the day.
+    Raises ObligationNotFound, ObligationNotPayable, ObligationInOrder, DuplicatePortalRef, MixedCurrencies,
+    InstalmentNotPayable.
     """
     owed = obligations.lock_for_order(uow, command.obligation_ids, portal_code=command.portal_code)
     _require_payable(owed)
     today = vietnam_date(uow.now)
-    quotes = [obligations.quote(uow, obligation, for_date=today) for obligation in owed]
+    quotes = [_quoted(uow, obligation, command, today) for obligation in owed]
     currency = quotes[0].total.currency
     if any(quote.total.currency != currency for quote in quotes):
         raise MixedCurrencies("obligations in different currencies", field="obligations")
+    total = sum_money((quote.total for quote in quotes), currency)
+    is_exempted = not total.is_positive
     row = OrderRow(
         id=new_uuid(),
         order_ref=new_order_ref(),
@@ -72,26 +80,30 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
         pay_token=new_token(),
         portal_code=command.portal_code,
         portal_ref=command.portal_ref,
-        state=OrderState.OPEN,
-        version=1,
+        state=OrderState.EXEMPTED if is_exempted else OrderState.OPEN,
+        version=2 if is_exempted else 1,
         event_sequence=1,
-        amount=sum_money((quote.total for quote in quotes), currency).amount,
+        amount=total.amount,
         currency=currency,
         quoted_on=today,
         expires_at=_end_of_promise(uow.now, command.expires_in, quotes),
         return_url=command.return_url,
         locale=command.locale,
         created_at=uow.now,
-        closed_at=None,
+        closed_at=uow.now if is_exempted else None,
         paid_at=None,
     )
-    _insert(uow, row, owed, quotes)
-    announce_order(uow, row, "created", status=OrderState.OPEN)
+    _insert(uow, row, owed, quotes, command.instalments)
+    keep_quotes(uow, row.id, owed, quotes)
+    if is_exempted:
+        uow.run(queries.EXEMPT, {"id": row.id, "at": uow.now})
+    event = "exempted" if is_exempted else "created"
+    announce_order(uow, row, event, status=OrderState(row.state))
     record(
         uow,
         actor_type=command.actor_type,
         actor=command.actor,
-        action="payment_order.created",
+        action=f"payment_order.{event}",
         object_type="payment_order",
         object_id=row.order_ref,
         facts={"portal_ref": row.portal_ref, "amount": row.amount, "currency": row.currency},
@@ -226,20 +238,53 @@ def release_obligations(uow: UnitOfWork, order_id: UUID) -> None:
     uow.run(queries.RELEASE_OBLIGATIONS, (order_id,))
 
 
+def release_some(uow: UnitOfWork, order_id: UUID, obligation_ids: Sequence[UUID]) -> None:
+    """Let other orders collect what an order paid in part only."""
+    if obligation_ids:
+        uow.run(queries.RELEASE_SOME, (order_id, list(obligation_ids)))
+
+
+def parts_of(uow: UnitOfWork, order_id: UUID) -> tuple[PaidPart, ...]:
+    """What an order collects of each obligation, in id order."""
+    return tuple(
+        PaidPart(
+            obligation_id=obligation_id,
+            principal=Money(principal, currency),
+            surcharge=Money(surcharge, currency),
+            is_fine=is_fine,
+            instalment_no=instalment_no,
+        )
+        for obligation_id, instalment_no, currency, principal, surcharge, is_fine in uow.run(
+            queries.PARTS, (order_id,)
+        )
+    )
+
+
 def _require_payable(owed: Sequence[ObligationView]) -> None:
     for obligation in owed:
-        if obligation.state is not ObligationState.OPEN:
+        if obligation.state not in PAYABLE_STATES | {ObligationState.EXEMPTED}:
             raise ObligationNotPayable("not open", document_no=obligation.document_no, state=obligation.state)
 
 
 def _end_of_promise(now: datetime, expires_in: timedelta, quotes: Sequence[Quote]) -> datetime:
-    end = now + expires_in
-    if any(quote.depends_on_day for quote in quotes):
-        end = min(end, vietnam_midnight_after(now))
-    return end
+    last_days = [quote.last_day for quote in quotes if quote.last_day is not None]
+    return min([now + expires_in, *(at_vietnam(day + timedelta(days=1), time.min) for day in last_days)])
 
 
-def _insert(uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quotes: Sequence[Quote]) -> None:
+def _quoted(uow: UnitOfWork, obligation: ObligationView, command: CreateOrder, today: date) -> Quote:
+    number = command.instalments.get(obligation.id)
+    if number is not None:
+        return obligations.quote_instalment(uow, obligation, number, for_date=today)
+    return obligations.quote(uow, obligation, for_date=today)
+
+
+def _insert(
+    uow: UnitOfWork,
+    row: OrderRow,
+    owed: Sequence[ObligationView],
+    quotes: Sequence[Quote],
+    instalments: Mapping[UUID, int],
+) -> None:
     lines = [(o.id, line) for o, quote in zip(owed, quotes, strict=True) for line in quote.lines]
     values = {
         "id": row.id,
@@ -250,6 +295,9 @@ def _insert(uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quot
         "portal_ref": row.portal_ref,
         "amount": row.amount,
         "currency": row.currency,
+        "state": row.state,
+        "version": row.version,
+        "closed_at": row.closed_at,
         "quoted_on": row.quoted_on,
         "expires_at": row.expires_at,
         "return_url": row.return_url,
@@ -257,6 +305,7 @@ def _insert(uow: UnitOfWork, row: OrderRow, owed: Sequence[ObligationView], quot
         "at": row.created_at,
         "obligation_ids": [obligation.id for obligation in owed],
         "obligation_amounts": [quote.total.amount for quote in quotes],
+        "obligation_instalments": [instalments.get(obligation.id) for obligation in owed],
         "line_obligations": [obligation_id for obligation_id, _ in lines],
         "line_types": [line.type for _, line in lines],
         "line_names": [line.name_vi for _, line in lines],

@@ -94,7 +94,12 @@ def of_order(token: str) -> Response:
 
 def _title(line_type: str) -> str:
     """Receipts of phí and of lệ phí have names of their own (Decree 123/2020, article 30)."""
-    titles = {LineType.FEE_PHI: "phi", LineType.FEE_LE_PHI: "le_phi", LineType.FINE: "fine"}
+    titles = {
+        LineType.FEE_PHI: "phi",
+        LineType.FEE_LE_PHI: "le_phi",
+        LineType.FINE: "fine",
+        LineType.INSURANCE: "insurance",
+    }
     return titles.get(LineType(line_type), "mixed") if line_type else "mixed"
 
 

@@ -40,7 +40,7 @@ WHERE a.state NOT IN ('succeeded', 'surplus') OR a.refund_asked_at IS NULL
 """
 
 _NEVER_ASKED = """
-SELECT refund_ref, provider_account, state, next_query_at::text FROM refund
+SELECT refund_ref, provider_account, state, next_query_at::text, provider_ref IS NOT NULL FROM refund
 WHERE state IN ('sent', 'in_doubt') AND (next_query_at IS NULL OR next_query_at > now() + interval '24 hours')
 """
 
@@ -49,14 +49,15 @@ def find_forgotten_refunds(uow: UnitOfWork) -> list[dict[str, Any]]:
     """Refunds without an outcome that nobody asks about, although their provider would say."""
     return [
         {"refund": refund_ref, "state": state, "next_query_at": next_query_at}
-        for refund_ref, account, state, next_query_at in uow.run(_NEVER_ASKED)
-        if next_query_at is not None or _may_be_asked(account)
+        for refund_ref, account, state, next_query_at, is_numbered in uow.run(_NEVER_ASKED)
+        if next_query_at is not None or _may_be_asked(account, is_numbered=is_numbered)
     ]
 
 
-def _may_be_asked(account: str) -> bool:
+def _may_be_asked(account: str, *, is_numbered: bool) -> bool:
     try:
-        return may_be_asked(current().providers.get(account).provider.manifest)
+        manifest = current().providers.get(account).provider.manifest
+        return may_be_asked(manifest, is_numbered=is_numbered)
     except UnknownProviderAccount:
         return False
 

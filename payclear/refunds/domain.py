@@ -112,9 +112,15 @@ def judge_refund(
     return RefundVerdict(effect, event)
 
 
-def may_be_asked(manifest: Manifest) -> bool:
-    """Whether the provider can say what became of a refund: by a query, or by the same request again."""
-    return Capability.REFUND_QUERY in manifest.capabilities or manifest.refund_repeats_safely
+def may_be_asked(manifest: Manifest, *, is_numbered: bool) -> bool:
+    """Whether the provider can say what became of a refund: by a query, or by the same request again.
+
+    `is_numbered`: the provider told its own number of the refund. A question that can not be put is no call: it must not
+    count against the provider, whose other refunds wait for their answers.
+    """
+    if Capability.REFUND_QUERY in manifest.capabilities:
+        return is_numbered or not manifest.refund_query_needs_number
+    return manifest.refund_repeats_safely
 
 
 def shares_of(amount: Money, remainders: Sequence[tuple[str, int]]) -> tuple[tuple[Money, str], ...]:
@@ -122,6 +128,33 @@ def shares_of(amount: Money, remainders: Sequence[tuple[str, int]]) -> tuple[tup
     parts = amount.allocate([left for _account, left in remainders])
     shares = [(part, account) for part, (account, _left) in zip(parts, remainders, strict=True)]
     return tuple((part, account) for part, account in shares if part.is_positive)
+
+
+def borne_by(
+    amount: Money,
+    claims: Sequence[tuple[Money, Sequence[tuple[str, int]]]],
+    remainders: Sequence[tuple[str, int]],
+) -> tuple[tuple[Money, str], ...]:
+    """Split a refund of which parts are known to concern some accounts only; the rest as `shares_of` does.
+
+    A claim is an amount and its accounts with their weights. No account bears more than is left of it: what an account
+    can not bear of its claim, all bear together.
+    """
+    left = dict(remainders)
+    borne: dict[str, int] = dict.fromkeys(left, 0)
+    for claimed, accounts in claims:
+        for part, (account, _weight) in zip(
+            claimed.allocate([weight for _account, weight in accounts]), accounts, strict=True
+        ):
+            taken = min(part.amount, left.get(account, 0))
+            if taken:
+                borne[account] += taken
+                left[account] -= taken
+    rest = amount - Money(sum(borne.values()), amount.currency)
+    if rest.is_positive:
+        for part, account in shares_of(rest, list(left.items())):
+            borne[account] += part.amount
+    return tuple((Money(each, amount.currency), account) for account, each in borne.items() if each)
 
 
 def new_refund_ref(attempt_ref: str, number: int) -> str:

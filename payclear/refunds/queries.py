@@ -71,3 +71,13 @@ WHERE e.order_id = %s AND e.attempt_id = %s
 GROUP BY p.beneficiary_account
 ORDER BY min(p.line_no), p.beneficiary_account
 """
+
+# What earlier refunds of an attempt gave back.
+GIVEN = """
+SELECT coalesce(sum(amount), 0)::bigint FROM refund WHERE attempt_id = %s AND state = 'done' AND id <> %s
+"""
+
+# What is asked back of an attempt and not decided yet.
+ON_ITS_WAY = """
+SELECT coalesce(sum(amount), 0)::bigint FROM refund WHERE attempt_id = %s AND state NOT IN ('done', 'rejected')
+"""

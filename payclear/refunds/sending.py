@@ -67,7 +67,7 @@ def ask_about_refund(runtime: Runtime, refund_id: UUID) -> RefundApplied | None:
     try:
         with place(runtime, line, Operation.REFUND_QUERY if has_query else Operation.REFUND) as held:
             with runtime.database.begin() as uow:
-                refund = begin_query(uow, refund_id, may_ask=may_be_asked(line.provider.manifest))
+                refund = begin_query(uow, refund_id, line.provider.manifest)
                 request = _request(uow, refund) if refund is not None else None
                 asked_at = uow.now
                 uow.commit()
@@ -168,7 +168,9 @@ def _record(runtime: Runtime, line: ProviderLine, refund: RefundView, result: Re
             source=EvidenceSource.STATUS_QUERY,
             provider_ref=result.provider_ref,
             detail_code=result.detail_code,
-            may_ask=may_be_asked(line.provider.manifest),
+            may_ask=may_be_asked(
+                line.provider.manifest, is_numbered=bool(result.provider_ref or refund.provider_ref)
+            ),
         )
         uow.commit()
     facts = {"refund_ref": refund.refund_ref, "outcome": result.outcome, "effect": applied.effect}

@@ -3,13 +3,14 @@
 `sending` talks to providers, the reconciliation brings what statements say; both come through `apply_refund_evidence`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.errors import CheckViolation
 
 from payclear.audit.service import record
-from payclear.contract.manifest import Capability
+from payclear.contract.manifest import Capability, Manifest
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.contract.registry import ProviderRegistry
 from payclear.db.uow import UnitOfWork
@@ -19,10 +20,13 @@ from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
 from payclear.ledger.domain import Entry, refund_key, refund_legs, suspense_refund_legs
 from payclear.ledger.service import book
+from payclear.obligations import service as obligations
+from payclear.obligations.domain import LineType
+from payclear.obligations.records import RefundedPart
 from payclear.orders.checkout import get_attempt
 from payclear.orders.domain import HOLDS_MONEY, AttemptState, next_query_at
 from payclear.orders.records import AttemptView, OrderRow
-from payclear.orders.service import lock_order, note_refund
+from payclear.orders.service import lock_order, note_refund, order_lines, parts_of, release_some
 from payclear.refunds import queries
 from payclear.refunds.announcements import announce_refund
 from payclear.refunds.domain import (
@@ -32,7 +36,9 @@ from payclear.refunds.domain import (
     RefundEffect,
     RefundState,
     RefundVerdict,
+    borne_by,
     judge_refund,
+    may_be_asked,
     new_refund_ref,
     shares_of,
 )
@@ -155,15 +161,15 @@ def begin_call(uow: UnitOfWork, refund_id: UUID, *, back_at: datetime) -> Refund
     return get_refund(uow, refund_id)
 
 
-def begin_query(uow: UnitOfWork, refund_id: UUID, *, may_ask: bool) -> RefundView | None:
+def begin_query(uow: UnitOfWork, refund_id: UUID, manifest: Manifest) -> RefundView | None:
     """Count a question about a refund and set when to ask next, should no answer come; None when nothing is to be asked.
 
-    Unless `may_ask`, nobody is asked any more and the statement decides.
+    Where the provider can not be asked, nobody is asked any more and the statement decides, or a person.
     """
     _order, refund = lock_refund(uow, refund_id)
     if refund.standing not in (RefundState.SENT, RefundState.IN_DOUBT):
         return None
-    if not may_ask:
+    if not may_be_asked(manifest, is_numbered=refund.provider_ref is not None):
         uow.run(queries.RESCHEDULE, (None, None, refund_id))
         return None
     uow.run(queries.COUNT_QUERY, (next_query_at(asked=refund.queries, now=uow.now), refund_id))
@@ -226,6 +232,8 @@ def apply_refund_evidence(
     moved = get_refund(uow, refund_id)
     if to == RefundState.DONE:
         _book(uow, order, moved, occurred_at or uow.now)
+    elif to == RefundState.REJECTED:
+        obligations.return_proposals(uow, parts_of(uow, order.id))
     if to in DECIDED:
         announce_refund(uow, order, moved)
     _audit(uow, order, moved, verdict.event, actor_type="provider", actor=moved.provider_account)
@@ -303,8 +311,9 @@ def _book(uow: UnitOfWork, order: OrderRow, refund: RefundView, at: datetime) ->
     """Book money that went back: from what we owe the beneficiaries, or out of suspense for money no order took."""
     attempt = get_attempt(uow, refund.attempt_id)
     if attempt.state == AttemptState.SUCCEEDED:
+        given = _tell_obligations(uow, order, refund, attempt)
         remainders = uow.run(queries.REMAINDERS, (order.id, attempt.id)).fetchall()
-        legs = refund_legs(refund.money, shares_of(refund.money, remainders))
+        legs = refund_legs(refund.money, _borne(uow, order, refund, given, remainders))
     else:
         legs = suspense_refund_legs(refund.money)
     entry = Entry(
@@ -318,6 +327,57 @@ def _book(uow: UnitOfWork, order: OrderRow, refund: RefundView, at: datetime) ->
     )
     booked = book(uow, entry)
     assert booked is not None, "a refund becomes done once"
+
+
+def _borne(
+    uow: UnitOfWork,
+    order: OrderRow,
+    refund: RefundView,
+    given: Sequence[RefundedPart],
+    remainders: Sequence[tuple[str, int]],
+) -> tuple[tuple[Money, str], ...]:
+    """Who bears a refund: what a fine gave back comes from its own accounts, and what is no fine's from the others."""
+    if not given:
+        return shares_of(refund.money, remainders)
+    lines = order_lines(uow, order.id)
+    fines = {part.obligation_id for part in parts_of(uow, order.id) if part.is_fine}
+    claims = []
+    for part in given:
+        own = [line for line in lines if line.obligation_id == part.obligation_id and line.amount.is_positive]
+        for amount, is_late in ((part.principal, False), (part.surcharge, True)):
+            accounts = [
+                (line.beneficiary_account, line.amount.amount)
+                for line in own
+                if (line.type == LineType.LATE_SURCHARGE) is is_late
+            ]
+            if amount.is_positive and accounts:
+                claims.append((amount, accounts))
+    rest = refund.money.amount - sum(part.principal.amount + part.surcharge.amount for part in given)
+    others = [
+        (line.beneficiary_account, line.amount.amount)
+        for line in lines
+        if line.obligation_id not in fines and line.amount.is_positive
+    ]
+    if rest and others:
+        claims.append((Money(rest, refund.currency), others))
+    return borne_by(refund.money, claims, remainders)
+
+
+def _tell_obligations(
+    uow: UnitOfWork, order: OrderRow, refund: RefundView, attempt: AttemptView
+) -> list[RefundedPart]:
+    """A fine whose money went back is owed again, unless it was paid too much."""
+    (given,) = uow.one(queries.GIVEN, (attempt.id, refund.id))
+    given_back = obligations.record_refund(
+        uow,
+        parts_of(uow, order.id),
+        order_id=order.id,
+        amount=refund.money,
+        given_before=Money(given, refund.currency),
+        by=refund.provider_account,
+    )
+    release_some(uow, order.id, [part.obligation_id for part in given_back if not part.is_paid])
+    return given_back
 
 
 def _audit(

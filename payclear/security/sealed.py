@@ -64,6 +64,16 @@ class Sealer:
             raise KeyUnusable("the active key-encryption key is missing", reason="missing", kek_id=active)
         self._active = active
 
+    @property
+    def active(self) -> str:
+        """The id of the key-encryption key that wraps new data keys."""
+        return self._active
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The ids of every key-encryption key that this process holds."""
+        return frozenset(self._kek)
+
     def new_data_key(self) -> DataKey:
         """Make a data key for one subject, wrapped by the active KEK (AES-KWP, RFC 5649)."""
         return self._wrap(new_uuid(), secrets.token_bytes(_KEY_BYTES))

@@ -157,7 +157,7 @@ def _create(life: Life, town: Town) -> None:
     else:
         obligation["document"] = {
             "dossier_code": f"{plan.agency}-{today:%y%m%d}-{serial}",
-            "procedure_code": "1.009999",
+            "procedure_code": "1.008888",
             "filed_on": today.isoformat(),
         }
     made = town.portal.post("/obligations", obligation, key=f"sim-{town.seed}-obligation-{plan.number}")

@@ -149,6 +149,12 @@ class Files:
         self.paid_by_number: dict[tuple[str, str], list[TruePayment]] = defaultdict(list)
         for payment in self.paid:
             self.paid_by_number[(payment.account, payment.told_ref)].append(payment)
+        # A bank that never heard our answer kept nothing in the end, though we took its word.
+        self.unheard = {
+            (account.code, account.ref_prefix + payment["provider_ref"])
+            for payment in truth["payments"]
+            if payment["status"] == "opened" and (account := self.account_of[payment["provider"]]).counter
+        }
         self.of_attempt: dict[str, list[TruePayment]] = defaultdict(list)
         self.strays: list[TruePayment] = []
         for payment in self.paid:
@@ -194,6 +200,12 @@ class Files:
         attempt = self.attempts[attempt_ref]
         refs = {attempt_ref, *(payment.attempt_ref for payment in payments)}
         return self.about(attempt.account, refs, [payment.told_ref for payment in payments])
+
+    def why_unheard(self, entry: MoneyMoved) -> str:
+        """What tells of money that a bank gave up because our answer never reached it; empty when nothing does."""
+        told = self.about(entry.account, [entry.attempt_ref], [entry.number])
+        is_told = any(each.code == "B04" and each.state in LIVE for each in told)
+        return "discrepancy B04" if is_told and (entry.account, entry.number) in self.unheard else ""
 
     def kept_for(self, payment: TruePayment) -> list[MoneyMoved]:
         """Money nobody claims that is this payment's."""

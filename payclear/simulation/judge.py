@@ -131,7 +131,8 @@ def _nothing_invented(files: Files, judgment: Judgment, seen: set[str]) -> None:
             judgment.add("planted", None, f"{entry.natural_key}: {entry.amount}", explained)
         else:
             life, _ = files.life_and_try(entry.attempt_ref)
-            judgment.add("invented", life, f"{entry.natural_key}: {entry.amount} nobody paid")
+            detail = f"{entry.natural_key}: {entry.amount} nobody paid"
+            judgment.add("invented", life, detail, files.why_unheard(entry))
 
 
 # Orders.
@@ -157,7 +158,8 @@ def _order(files: Files, judgment: Judgment, life: LifeFacts) -> None:
     exact = [(ref, payment) for ref, payment in paid if payment.amount == life.amount]
     if order.state == "paid" and not any(not payment.is_reversed for _, payment in exact):
         detail = "the order is paid, its amount was never paid"
-        judgment.add("misfiled", life, detail, _why_still_paid(files, exact))
+        unheard = next((why for why in map(files.why_unheard, entries) if why), "")
+        judgment.add("misfiled", life, detail, _why_still_paid(files, exact) or unheard)
     in_time = [ref for ref, payment in exact if payment.paid_at <= files.attempts[ref].expires_at]
     if in_time and order.state not in ("paid", "reversed"):
         judgment.add("unpaid", life, f"paid in time, the order is {order.state}", _why_unpaid(files, in_time))

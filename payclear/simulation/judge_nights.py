@@ -84,6 +84,8 @@ def _is_caused(files: Files, told: DiscrepancyLine) -> bool:
             return True
     if (told.account, told.provider_ref) in files.planted_numbers:
         return told.code == "B02"
+    if told.code == "B04" and any(files.why_unheard(entry) for entry in files.entries.get(attempt_ref, ())):
+        return True
     life, made = files.life_and_try(attempt_ref)
     if life is None or made is None:
         return _is_stray(files, told)

@@ -13,9 +13,9 @@ from payclear.contract.messages import ParsedStatement, StatementEntry, Statemen
 from payclear.contract.outcomes import Outcome
 from payclear.kernel.clock import VIETNAM
 from payclear.kernel.money import AMOUNT_MAX, InvalidAmount, Money, parse_statement_amount
+from payclear.security.workbook import Cell, NotAWorkbook, read_sheet
 from providers.settlement_sheet import plain
 from providers.transfers import find_reference
-from providers.workbook import Cell, NotAWorkbook, read_sheet
 
 HEADER_SEARCH_ROWS = 60
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from payclear.i18n.texts import translate
 from payclear.kernel.money import Money
+from payclear.kernel.spreadsheets import BYTE_ORDER_MARK, escaped
 from reconciliation.reports.domain import DayReport, DiscrepancyLine, MatchRow, Sum, Total
 
 COLUMNS = (
@@ -29,26 +30,19 @@ DEFINITIONS = (
 )
 
 Cell = str | int | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_BOM = "\ufeff"
 
 
 def csv_bytes(report: DayReport, matched: Iterable[MatchRow], *, locale: str) -> Iterator[bytes]:
     """The file in pieces: UTF-8 with a byte-order mark, CRLF, the same bytes for the same rows."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
-    buffer.write(_BOM)
+    buffer.write(BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
     for row in _rows(report, matched, locale):
         writer.writerow([_cell(row.get(column)) for column in COLUMNS])
         if buffer.tell() > 65_536:
             yield _taken(buffer)
     yield _taken(buffer)
-
-
-def escaped(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _taken(buffer: io.StringIO) -> bytes:

@@ -12,6 +12,7 @@ from payclear.kernel.clock import VIETNAM
 from payclear.kernel.money import Money
 from payclear.kernel.payment_code import display, new_payment_code
 from payclear.obligations.domain import Line, LineType, ObligationKind, ServedMethod
+from payclear.obligations.obligors import ObligorFacts
 from payclear.obligations.records import FineDocument, ObligationView, RegisterObligation
 from payclear.obligations.service import register
 from payclear.orders.service import cancel_order, expire_order
@@ -39,8 +40,7 @@ def fine_of_the_same_number(scene: Scene, fee: ObligationView) -> None:
             surcharge_chapter="000",
             surcharge_sub_item="0000",
         ),
-        obligor_name="TRẦN THỊ MẪU",
-        obligor_id_no=None,
+        obligor=ObligorFacts(name="TRẦN THỊ MẪU"),
         lines=(
             Line(
                 type=LineType.FINE,

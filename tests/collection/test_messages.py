@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from payclear.collection.service import receive
 from payclear.contract.messages import InboundRequest
 from payclear.orders.domain import OrderState
+from payclear.sealing.service import open_raw
 from payclear.security.http_signatures import content_digest
 from payclear.security.signatures import Ed25519Signer
 from payclear.security.structured_fields import read_dictionary
@@ -246,7 +247,12 @@ def test_kept_message_has_its_signature_and_no_cookie(bank: Bank, scene: Scene, 
     client.post(
         bank.path("payments"), data=body, headers=headers | {"cookie": "secret", "x-forwarded-for": "1"}
     )
-    ((kept, raw),) = rows(scene, "SELECT headers, body FROM collection_message")
-    assert bytes(raw) == body
+    ((kept, sealed, message_id, day_on),) = rows(
+        scene, "SELECT headers, body, id, sealed_on FROM collection_message"
+    )
+    cell = {"day_on": day_on, "table": "collection_message", "column": "body", "row": message_id}
+    with scene.runtime.database.begin() as uow:
+        assert open_raw(uow, scene.runtime.sealer, sealed, **cell) == body
+    assert body not in bytes(sealed)
     assert kept.items() >= headers.items()
     assert not {"cookie", "x-forwarded-for"} & kept.keys()

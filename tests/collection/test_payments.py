@@ -29,7 +29,8 @@ KEPT = "collection_message"
 def everything(scene: Scene) -> dict[str, int]:
     with scene.runtime.database.begin() as uow:
         names = [row[0] for row in uow.run(ALL_TABLES)]
-        return {name: uow.run(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names if name != KEPT}
+        names = [name for name in names if name not in (KEPT, "day_key")]  # the key that seals what is kept
+        return {name: uow.run(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
 
 def rows(scene: Scene, sql: str) -> list[tuple[Any, ...]]:

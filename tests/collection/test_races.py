@@ -46,9 +46,11 @@ def call(
     runtime = scene.runtime
     line = runtime.providers.get(account)
     message_id = new_uuid()
+    today = runtime.day_keys.today(runtime.database, runtime.sealer).day_on
     with runtime.database.begin() as uow:
         values = {"id": message_id, "provider_account": account, "digest": str(message_id), "headers": "{}"}
         nothing = {"method": "POST", "path": "/", "query_string": b"", "body": b"", "received_at": uow.now}
+        nothing["sealed_on"] = today
         uow.run(queries.KEEP_MESSAGE, values | nothing)
         uow.commit()
     answer = service._decide(runtime, line, wanted, message_id)

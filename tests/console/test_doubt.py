@@ -112,8 +112,8 @@ def test_callback_that_could_not_be_applied_stands_on_the_page(
     with runtime.database.begin() as uow:
         uow.run(
             "INSERT INTO inbound_callback (id, provider_account, dedupe_key, method, path, query_string, headers, body,"
-            " key_id, received_at) VALUES (%s, %s, 'key-1', 'GET', '/', '', '{}', '', '', %s)",
-            (callback_id, VNPAY, uow.now),
+            " key_id, received_at, sealed_on) VALUES (%s, %s, 'key-1', 'GET', '/', '', '{}', '', '', %s, %s)",
+            (callback_id, VNPAY, uow.now, uow.now),
         )
         uow.run(
             "INSERT INTO callback_processing (callback_id, status, tries, error, updated_at)"

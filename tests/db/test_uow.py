@@ -80,3 +80,11 @@ def test_savepoint_that_fails_loses_only_itself(database: Database) -> None:
             raise ZeroDivisionError
         uow.commit()
     assert keys(database) == ["a"]
+
+
+def test_savepoint_that_comes_first_commits_nothing_by_itself(database: Database) -> None:
+    with database.begin() as uow:
+        with uow.savepoint():
+            uow.run(INSERT, ("a",))
+        uow.rollback()
+    assert keys(database) == []

@@ -18,13 +18,21 @@ def written() -> dict[Path, str]:
     return docs_pages.pages(DOCS, ROOT / "config")
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "events.md", "architecture.md", "providers.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["settings.md", "errors.md", "events.md", "architecture.md", "providers.md", "privacy.md", "opendata.md"],
+)
 def test_generated_page_is_up_to_date(written, name):
     assert page(DOCS / name).text == written[DOCS / name], "run: payclear docs"
 
 
 def test_page_without_a_place_for_the_drawings_is_refused():
-    for write in (docs_pages.with_states, docs_pages.with_conformance):
+    for write in (
+        docs_pages.with_states,
+        docs_pages.with_conformance,
+        docs_pages.with_columns,
+        docs_pages.with_definitions,
+    ):
         with pytest.raises(ValueError, match="no place"):
             write("# A page\n")
 
@@ -40,7 +48,7 @@ def test_drawings_are_put_right_and_the_text_around_them_stays():
 
 
 def test_write_pages_writes_only_what_changed(written, tmp_path):
-    for name in ("architecture.md", "providers.md"):
+    for name in ("architecture.md", "providers.md", "privacy.md", "opendata.md"):
         (tmp_path / name).write_text(written[DOCS / name], encoding="utf-8")
     first = docs_pages.write_pages(tmp_path, ROOT / "config")
     assert {path.name for path in first} == {"settings.md", "errors.md", "events.md"}

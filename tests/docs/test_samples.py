@@ -1,20 +1,21 @@
 """The samples of the documents run: what a reader copies works."""
 
 import json
-import os
-import subprocess
-import sys
+import shlex
 import time
+from datetime import date
 from itertools import count
 
 import pytest
+from click.testing import CliRunner
 
+from payclear import cli
 from payclear.identity.service import authenticate_portal
 from payclear.kernel.secret import Secret
 from payclear.operations import demo
 from payclear.orders.schemas import OrderSchema
 from payclear.security.standard_webhooks import new_secret, signing_headers
-from tests.docs.pages import DOCS, ROOT, page
+from tests.docs.pages import DOCS, page
 
 NUMBERS = count(1)
 PORTALS = page(DOCS / "portals.md")
@@ -71,7 +72,19 @@ def test_sample_takes_a_message_while_secrets_change(verified_event):
 
 def test_bodies_of_the_portal_page_are_taken_by_the_api(runtime, client):
     demo.load(runtime)
-    fee, fine, order, _problem = (json.loads(block) for block in PORTALS.blocks("json"))
+    shown = [json.loads(block) for block in PORTALS.blocks("json")]
+    by_kind = {body["kind"]: body for body in reversed(shown) if "kind" in body}
+    (order,) = (body for body in shown if "portal_ref" in body and "obligations" in body)
+    fee, fine = by_kind.pop("dossier_fee"), by_kind.pop("traffic_fine")
+    owed = {
+        kind: post(runtime, client, "/v1/obligations", body)["quote"]["total"]["amount"]
+        for kind, body in by_kind.items()
+    }
+    assert owed == {
+        "household_health_insurance": 1_366_200 + 717_255 + 245_916,
+        "voluntary_social_insurance": 594_000,
+        "tax": 2_500_000,
+    }
     fee_id = post(runtime, client, "/v1/obligations", fee)["id"]
     fine_id = post(runtime, client, "/v1/obligations", fine)["id"]
     made = post(runtime, client, "/v1/payment-orders", order | {"obligations": [fee_id, fine_id]})
@@ -80,10 +93,39 @@ def test_bodies_of_the_portal_page_are_taken_by_the_api(runtime, client):
     assert set(made) == set(OrderSchema().fields)
 
 
+def test_later_words_about_a_fine_are_taken_by_the_api(runtime, client):
+    demo.load(runtime)
+    (fine,) = (
+        body for block in PORTALS.blocks("json") if (body := json.loads(block)).get("kind") == "traffic_fine"
+    )
+    said = [block.split("\n", 1) for block in PORTALS.blocks("http") if "/obl_" in block]
+    bodies = {address.rpartition("/")[2]: json.loads(body) for address, body in said}
+    assert set(bodies) == {"versions", "instalment-plan"}
+    reduced = post(runtime, client, "/v1/obligations", fine)["id"]
+    told = post(runtime, client, f"/v1/obligations/{reduced}/versions", bodies["versions"], status=200)
+    assert told["versions"][-1]["amount"]["amount"] == 600_000
+    due = date.fromisoformat(bodies["instalment-plan"]["granted_on"])
+    fine["document"] |= {"decision_no": "0012346/QĐ-XPHC", "decided_on": str(due), "served_on": str(due)}
+    fine["lines"][0]["amount"] = 20_000_000
+    large = post(runtime, client, "/v1/obligations", fine)["id"]
+    told = post(
+        runtime, client, f"/v1/obligations/{large}/instalment-plan", bodies["instalment-plan"], status=200
+    )
+    assert told["plan"]["state"] == "kept"
+    body = {
+        "portal_ref": "part-1",
+        "obligations": [large],
+        "return_url": "http://127.0.0.1:8200/return/0007",
+        "instalments": [{"obligation": large, "instalment_no": 1}],
+    }
+    assert post(runtime, client, "/v1/payment-orders", body)["amount"]["amount"] == 8_000_000
+
+
 def test_shown_problem_is_what_the_api_answers(runtime, client):
     demo.load(runtime)
-    fee, *_, shown = (json.loads(block) for block in PORTALS.blocks("json"))
-    fee["lines"][0]["amount"] = 0.5
+    bodies = [json.loads(block) for block in PORTALS.blocks("json")]
+    fee, shown = bodies[0], bodies[-1]
+    fee["fee"]["declared_total"] = 0.5
     answer = post(runtime, client, "/v1/obligations", fee, status=422)
     assert {**answer, "request_id": ""} == {**shown, "type": answer["type"], "request_id": ""}
     assert answer["type"].endswith("/docs#error-invalid_request")
@@ -91,31 +133,30 @@ def test_shown_problem_is_what_the_api_answers(runtime, client):
 
 def test_demo_key_of_the_page_is_the_demo_portal_s(runtime):
     demo.load(runtime)
-    (shell,) = PORTALS.blocks("sh")
+    (shell,) = [each for each in PORTALS.blocks("sh") if "KEY=" in each]
     key = shell.split("KEY=")[1].split("\n")[0]
     with runtime.database.begin() as uow:
         assert authenticate_portal(uow, f"Bearer {key}").portal_code == demo.PORTAL
 
 
-def test_registration_script_of_the_operators_page_runs(postgres, runtime):
-    (script,) = page(DOCS / "operators.md").blocks("python")
-    environ = {**os.environ, "PAYCLEAR_ENVIRONMENT": "test", "PAYCLEAR_DATABASE_URL": postgres.app_url}
-    asked = 'getpass.getpass("Password, 15 characters or more: ")'
-    assert asked in script
-    done = subprocess.run(
-        [sys.executable, "-"],
-        input=script.replace(asked, '"a long enough password"'),
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    key = done.stdout.split("API key:")[1].split()[0]
+def test_registration_by_the_commands_of_the_operators_page_works(postgres, runtime):
+    demo.load(runtime)
+    (block,) = [each for each in page(DOCS / "operators.md").blocks("sh") if "payclear portal create" in each]
+    environ = {"PAYCLEAR_ENVIRONMENT": "test", "PAYCLEAR_DATABASE_URL": postgres.app_url}
+    said = ""
+    for line in block.replace("\\\n", " ").splitlines():
+        if not line.strip():
+            continue
+        done = CliRunner().invoke(
+            cli.main, shlex.split(line)[1:], input="a long enough password\n" * 2, env=environ
+        )
+        assert done.exit_code == 0, f"{line}: {done.output}"
+        said += done.output
+    assert "whsec_" in said
+    key = said.split("API key: ")[1].split()[0]
     with runtime.database.begin() as uow:
-        assert authenticate_portal(uow, f"Bearer {key}").portal_code == "tinh-mau"
+        principal = authenticate_portal(uow, f"Bearer {key}")
+    assert (principal.portal_code, principal.may_collect) == ("tinh-mau", True)
 
 
 def test_statements_of_the_operators_page_are_of_this_schema(runtime):

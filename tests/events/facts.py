@@ -45,7 +45,21 @@ def refund_fact(what: str, *, aggregate_id: UUID | None = None, sequence: int = 
     )
 
 
+def obligation_fact() -> Fact:
+    """A fact about what is owed."""
+    data = {"obligation": "obl_01m5cvr9k8e7m8q3w5x7y9z1a3", "kind": "traffic_fine", "status": "paid"}
+    return Fact(
+        type="obligation.changed",
+        aggregate_id=new_uuid(),
+        sequence=1,
+        portal_code="demoportal",
+        data=data | {"change": "reduced"},
+    )
+
+
 def fact_of(name: str) -> Fact:
     """A fact of any registered type."""
     what = name.split(".")[1]
+    if name.startswith("obligation."):
+        return obligation_fact()
     return refund_fact(what) if name.startswith("refund.") else order_fact(what)

@@ -112,3 +112,23 @@ def test_portal_pays_a_dossier_and_is_told(world: tuple[Runtime, Store, str], pl
     charged = known.answer["amount"]["amount"]
     assert charged > dossier.total if place == 3 else charged == dossier.total
     assert [finding for finding in verify(runtime.database) if not finding.holds] == []
+
+
+def test_portal_sees_that_a_dossier_without_a_fee_has_nothing_to_pay(
+    world: tuple[Runtime, Store, str],
+) -> None:
+    runtime, store, here = world
+    dossier = store.dossiers()[2]
+    answer = press_pay(here, dossier)
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (
+        303,
+        f"/dossiers/{dossier.code}",
+    )
+    assert drain() == "1 delivered, 0 failed, 0 parked"
+    known = store.dossier(dossier.code).payment
+    assert known.status == "exempted"
+    assert [event["type"] for event in known.events] == ["payment_order.exempted"]
+    shown = requests.get(f"{here}/dossiers/{dossier.code}", timeout=10).text
+    assert 'data-status="exempted"' in shown
+    assert f"pay-{dossier.code}" not in shown
+    assert [finding for finding in verify(runtime.database) if not finding.holds] == []

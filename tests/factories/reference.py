@@ -1,12 +1,13 @@
-"""Portals, agencies, accounts and rates: what every other thing refers to."""
+"""Portals, agencies and accounts: what every other thing refers to."""
 
 from datetime import UTC, date, datetime
 
 import factory
 
-from payclear.catalogue.models import Agency, BeneficiaryAccount, Rate
-from payclear.identity.models import Portal
-from tests.factories.base import ModelFactory
+from payclear.catalogue.models import Agency, BeneficiaryAccount
+from payclear.identity.domain import PORTAL_STATES
+from payclear.identity.models import Portal, PortalActivation
+from tests.factories.base import ModelFactory, _sessions
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -21,6 +22,40 @@ class PortalFactory(ModelFactory):
     state = "active"
     return_url_prefixes = ["https://portal.example/return"]  # noqa: RUF012
     created_at = AT
+    kind = "province"
+    agency_code = None
+    version = 1
+    allowed_networks: list[str] = []  # noqa: RUF012
+    requests_per_minute = None
+
+    @factory.post_generation
+    def history(self: Portal, create: bool, _extracted: object) -> None:
+        """Its way to where it stands, as a demonstration's portal has one."""
+        ways = {
+            "registered": (),
+            "testing": ("testing_began",),
+            "active": ("testing_began", "activated"),
+            "suspended": ("testing_began", "activated", "suspended"),
+            "retired": ("retired",),
+        }
+        here = None
+        for version, event in enumerate(("registered", *ways[self.state]), 1):
+            to_state = PORTAL_STATES.next(here, event).to if here else "registered"
+            _sessions[0].add(
+                PortalActivation(
+                    portal_code=self.code,
+                    version=version,
+                    from_state=here,
+                    event=event,
+                    to_state=to_state,
+                    reason="Dữ liệu thử nghiệm",
+                    maker="system",
+                    checker=None,
+                    recorded_at=AT,
+                )
+            )
+            here, self.version = to_state, version
+        _sessions[0].flush()
 
 
 class AgencyFactory(ModelFactory):
@@ -49,15 +84,3 @@ class BeneficiaryAccountFactory(ModelFactory):
     valid_from = date(2020, 1, 1)
     valid_to = None
     legal_basis = "test"
-
-
-class RateFactory(ModelFactory):
-    class Meta:
-        model = Rate
-
-    code = "late_surcharge_per_day"
-    valid_from = date(2020, 1, 1)
-    valid_to = None
-    numerator = 5
-    denominator = 10_000
-    legal_basis = "Luật Xử lý vi phạm hành chính, Điều 78"

@@ -171,6 +171,7 @@ def test_every_page_behind_the_login_carries_the_headers(
     pages = ["/console/", "/console/orders", f"/console/orders/{order_ref}", "/console/doubt"]
     pages += ["/console/reconciliation", day, f"{day}?lang=en"]
     pages += ["/console/health", f"/console/health/{VNPAY}"]
+    pages += ["/console/catalogue", "/console/fees", "/console/fines"]
     refused = [
         "/console/orders/none",
         "/console/reconciliation?account=none",
@@ -183,8 +184,9 @@ def test_every_page_behind_the_login_carries_the_headers(
         require_page_headers(answer)
     served = {rule.rule for rule in staff_client.application.url_map.iter_rules() if "GET" in rule.methods}
     console_pages = {rule for rule in served if rule.startswith("/console")}
-    assert len(console_pages) == 11, "a new page of the console: look at its headers here"
-    for file in (f"{day}.csv", f"/console/health/{VNPAY}/{nights.today:%Y-%m}.csv"):
+    assert len(console_pages) == 17, "a new page of the console: look at its headers here"
+    month = f"/console/health/{VNPAY}/{nights.today:%Y-%m}.csv"
+    for file in (f"{day}.csv", month, "/console/catalogue/export/agency.csv"):
         csv = staff_client.get(file)
         assert (csv.status_code, csv.headers["Cache-Control"]) == (200, "no-store"), file
         assert csv.headers["X-Content-Type-Options"] == "nosniff"

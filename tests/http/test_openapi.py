@@ -52,7 +52,7 @@ def test_document_names_every_operation_and_nothing_else(app: Flask, document: d
     }
     described = {(path, method) for path, item in document["paths"].items() for method in item}
     assert described == served
-    assert len(served) == 6
+    assert len(served) > 20
 
 
 def test_document_secures_every_operation_and_documents_its_errors(document: dict[str, Any]) -> None:
@@ -60,7 +60,9 @@ def test_document_secures_every_operation_and_documents_its_errors(document: dic
         for method, operation in item.items():
             assert operation["security"] == [{"apiKey": []}]
             assert {"401", "403", "422", "503"} <= operation["responses"].keys()
-            if method == "post":
+            if method == "post" and operation["operationId"] == "look_up":  # a question: nothing is kept
+                assert {"400", "413", "415"} <= operation["responses"].keys()
+            elif method == "post":
                 assert {"400", "409", "413", "415"} <= operation["responses"].keys()
                 assert "Idempotency-Key" in [each["name"] for each in operation["parameters"]]
 
@@ -75,6 +77,8 @@ def test_document_examples_obey_their_schemas(document: dict[str, Any]) -> None:
             content = operation.get("requestBody", {}).get("content", {}).get("application/json")
             if content is None:
                 continue
+            if content["schema"].get("format") == "binary":
+                continue  # a file, in place of a JSON body
             schema = {**content["schema"], "components": document["components"]}
             Draft202012Validator(schema).validate(content["example"])
 

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from payclear.http.operations import BODY_BYTES_MAX
-from payclear.identity.models import PortalState
-from payclear.identity.service import change_portal_state, revoke_api_key
+from payclear.identity.service import change_access, revoke_api_key
 from payclear.kernel.clock import FixedClock
+from tests.officers import take_step
 from tests.portal_api import RETURN_URL, PortalApi
 from tests.scenes import Scene
 
@@ -222,12 +222,33 @@ def test_key_without_the_scope_is_403(app: Flask, scene: Scene, scope: str, meth
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("state", [PortalState.SUSPENDED, PortalState.RETIRED])
-def test_barred_portal_is_403(portal: PortalApi, state: PortalState) -> None:
+@pytest.mark.parametrize("event", ["suspended", "retired"])
+def test_barred_portal_reads_but_does_not_write(portal: PortalApi, event: str) -> None:
     with portal.scene.runtime.database.begin() as uow:
-        change_portal_state(uow, portal.scene.portal_code, state, actor="test")
+        take_step(uow, portal.scene.portal_code, event)
         uow.commit()
-    refused(portal.get(PATH + "?portal_ref=a"), 403, "portal_barred")
+    assert portal.get(PATH + "?portal_ref=a").status_code == 200
+    refused(portal.post(PATH, BODY), 403, "portal_barred")
+
+
+def test_portal_calls_from_its_own_networks_only(app: Flask, scene: Scene) -> None:
+    portal = PortalApi.of(app, scene, portal_code="new-portal", allowed_networks=["203.0.113.0/24"])
+    refused(portal.get(PATH + "?portal_ref=a"), 403, "portal_address_refused")
+    with portal.scene.runtime.database.begin() as uow:
+        change_access(uow, "new-portal", networks=["127.0.0.0/8"], requests_per_minute=None, actor="test")
+        uow.commit()
+    assert portal.get(PATH + "?portal_ref=a").status_code == 200
+
+
+def test_portal_with_a_rate_waits_its_turn_and_others_do_not(app: Flask, scene: Scene) -> None:
+    portal = PortalApi.of(app, scene, portal_code="new-portal", requests_per_minute=12)
+    other = PortalApi.of(app, scene)
+    statuses = [portal.get(PATH + "?portal_ref=a").status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    answer = portal.get(PATH + "?portal_ref=a")
+    refused(answer, 429, "rate_limited")
+    assert answer.headers["Retry-After"] == "5"
+    assert other.get(PATH + "?portal_ref=a").status_code == 200
 
 
 def test_registered_portal_reads_but_does_not_write(app: Flask, scene: Scene) -> None:
@@ -276,4 +297,5 @@ def test_every_route_of_the_api_is_an_operation_with_a_scope(app: Flask) -> None
             described = getattr(app.view_functions[rule.endpoint], "operation", None)
             assert described is not None, rule.rule
             assert described.scope, rule.rule
-            assert described.writes == ("POST" in (rule.methods or ())), rule.rule
+            assert (described.writes or described.asks) == ("POST" in (rule.methods or ())), rule.rule
+            assert not (described.writes and described.asks), rule.rule

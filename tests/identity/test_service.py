@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from payclear.db.uow import Database
+from payclear.http.auth import PortalNotCollecting
 from payclear.identity.domain import InvalidPortal, Scope
 from payclear.identity.models import PortalState
 from payclear.identity.service import (
@@ -19,16 +20,15 @@ from payclear.identity.service import (
     TooManyKeys,
     Unauthenticated,
     authenticate_portal,
-    change_portal_state,
     create_portal,
     get_portal,
-    is_return_url_registered,
     issue_api_key,
     revoke_api_key,
 )
 from payclear.kernel.clock import FixedClock
 from payclear.kernel.errors import InvalidInput, NotFound
 from payclear.kernel.settings import Settings
+from tests.officers import take_step
 
 OTHER_PROCESS = "UPDATE portal_api_key SET revoked_at = now()"
 
@@ -133,25 +133,42 @@ def test_key_past_its_time_is_refused_also_from_memory(
         ask(database, key)
 
 
-@pytest.mark.parametrize("state", [PortalState.SUSPENDED, PortalState.RETIRED])
-def test_key_of_a_barred_portal_is_forbidden_at_once(
-    database: Database, portal: str, state: PortalState
+@pytest.mark.parametrize("event", ["suspended", "retired"])
+def test_key_of_a_barred_portal_reads_and_writes_nothing_at_once(
+    database: Database, portal: str, event: str
 ) -> None:
     key = issue(database, portal)
-    ask(database, key)
+    ask(database, key).require_collecting()
     with database.begin() as uow:
-        change_portal_state(uow, portal, state, actor="an.nguyen")
+        take_step(uow, portal, event)
         uow.commit()
     with pytest.raises(PortalBarred):
-        ask(database, key)
+        ask(database, key).require_collecting()
+    ask(database, key).require(Scope.ORDERS_READ)
 
 
-def test_portal_that_is_only_registered_may_not_collect(database: Database, portal: str) -> None:
-    key = issue(database, portal)
+@pytest.mark.parametrize(
+    ("state", "admits_testing", "may"),
+    [
+        (PortalState.REGISTERED, True, False),
+        (PortalState.TESTING, True, True),
+        (PortalState.TESTING, False, False),
+        (PortalState.ACTIVE, False, True),
+    ],
+)
+def test_portal_collects_when_active_and_outside_production_when_tested(
+    database: Database, state: PortalState, admits_testing: bool, may: bool
+) -> None:
     with database.begin() as uow:
-        change_portal_state(uow, portal, PortalState.REGISTERED, actor="an.nguyen")
+        create_portal(uow, code="moi", name_vi="M", name_en="N", return_url_prefixes=[], state=state)
         uow.commit()
-    assert not ask(database, key).may_collect
+    key = issue(database, "moi")
+    with database.begin() as uow:
+        principal = authenticate_portal(uow, f"Bearer {key}", admits_testing=admits_testing)
+    assert principal.may_collect is may
+    if not may:
+        with pytest.raises(PortalNotCollecting):
+            principal.require_collecting()
 
 
 def test_third_live_key_is_refused_until_one_is_revoked(database: Database, portal: str) -> None:
@@ -191,15 +208,7 @@ def test_portal_registered_twice_or_badly_is_refused(database: Database, portal:
     with database.begin() as uow, pytest.raises(InvalidPortal):
         create_portal(uow, code="x", name_vi="x", name_en="x", return_url_prefixes=["http://portal.example/"])
     with database.begin() as uow, pytest.raises(PortalNotFound):
-        change_portal_state(uow, "nobody", PortalState.ACTIVE, actor="x")
-    with database.begin() as uow, pytest.raises(PortalNotFound):
         get_portal(uow, "nobody")
-
-
-def test_return_url_is_asked_of_the_portals_own_list(database: Database, portal: str) -> None:
-    with database.begin() as uow:
-        assert is_return_url_registered(uow, portal, "https://portal.example/return?x=1")
-        assert not is_return_url_registered(uow, portal, "https://evil.example/return")
 
 
 def test_principal_is_a_frozen_value(database: Database, portal: str) -> None:

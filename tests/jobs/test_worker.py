@@ -253,7 +253,7 @@ def test_sigterm_ends_the_process_within_seconds(runtime: Runtime, postgres: Tes
     with subprocess.Popen([sys.executable, "-m", "payclear.cli", "worker"], env=environ) as process:
         try:
             in_loop(until(lambda: runs(runtime, "receipts.issue", "done")))
-            assert rows(runtime, "SELECT count(*) FROM procrastinate_workers") == [(2,)]
+            assert rows(runtime, "SELECT count(*) FROM procrastinate_workers") == [(3,)]
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 0
         finally:
@@ -263,9 +263,9 @@ def test_sigterm_ends_the_process_within_seconds(runtime: Runtime, postgres: Tes
 
 def test_queries_have_places_of_their_own() -> None:
     known = {task.queue for task in app.tasks.values()}
-    apart, others = queue_groups(known)
-    assert apart == ["queries"]
-    assert {*apart, *others} == known
+    queries, batches, others = queue_groups(known)
+    assert (queries, batches) == (["queries"], ["batches"])
+    assert {*queries, *batches, *others} == known
     assert {"default", "webhooks", "night"} <= set(others)
 
 

@@ -81,7 +81,7 @@ def rows(runtime: Runtime) -> list[int]:
     ("body", "path", "value", "field", "code"),
     [
         (FEE, "kind", GONE, "kind", "missing"),
-        (FEE, "kind", "tax", "kind", "not_one_of"),
+        (FEE, "kind", "toll", "kind", "not_one_of"),
         (FEE, "kind", 5, "kind", "not_one_of"),
         (FEE, "kind", "traffic_fine", "document.decided_on", "missing"),
         (FEE, "agency_code", GONE, "agency_code", "missing"),
@@ -99,9 +99,13 @@ def rows(runtime: Runtime) -> list[int]:
         (FEE, "obligor.name", "x" * 201, "obligor.name", "too_long"),
         (FEE, "obligor.citizen_id", "12345", "obligor.citizen_id", "invalid_format"),
         (FEE, "obligor.citizen_id", 1, "obligor.citizen_id", "wrong_type"),
-        (FEE, "obligor.phone", "09", "obligor.phone", "unknown_field"),
+        (FEE, "obligor.phone", "09", "obligor.phone", "invalid_format"),
+        (FEE, "obligor.offence", "x", "obligor.offence", "unknown_field"),
+        (FEE, "obligor.kind", "ghost", "obligor.kind", "not_one_of"),
+        (FEE, "obligor.plate_colour", "green", "obligor.plate_colour", "not_one_of"),
+        (FEE, "obligor.tax_code", "0100000001", "obligor.tax_code", "not_allowed_here"),
         (FEE, "lines", GONE, "lines", "missing"),
-        (FEE, "lines", [], "lines", "too_few"),
+        (FEE, "lines", [], "lines", "missing"),
         (FEE, "lines", {"0": LINE}, "lines", "wrong_type"),
         (FEE, "lines", [LINE] * 51, "lines", "too_many"),
         (FEE, "lines.0", None, "lines.0", "null"),
@@ -144,11 +148,14 @@ def test_register_wrong_shape_is_refused_and_named(
     [
         (FEE, "agency_code", "H99.99", "unknown_agency"),
         (FEE, "lines.0.beneficiary_account", "TK-NONE", "unknown_beneficiary_account"),
-        (FEE, "document.dossier_code", "H00.14-261399-0007", "invalid_dossier_code"),
-        (FEE, "document.dossier_code", "anything", "invalid_dossier_code"),
+        (FEE, "document.dossier_code", "H00.14-261122-0007", "invalid_dossier_code"),
         (FEE, "document.procedure_code", "9.1", "invalid_input"),
-        (FEE, "document.filed_on", "2026-11-22", "invalid_input"),
+        (FEE, "document.filed_on", "2026-11-22", "filing_date_refused"),
         (FEE, "lines.0.type", "fine", "invalid_input"),
+        (FEE, "lines.0.type", "insurance", "invalid_input"),
+        (FEE, "lines.0.type", "tax", "invalid_input"),
+        (FEE, "lines.0.type", "land", "invalid_input"),
+        (FEE, "lines.0.type", "contribution", "invalid_input"),
         (FINE, "lines.0.type", "fee_phi", "invalid_input"),
         (FINE, "surcharge.beneficiary_account", "TK-NONE", "unknown_beneficiary_account"),
         (FINE, "document.served_on", "2026-10-29", "invalid_fine_decision"),
@@ -201,8 +208,9 @@ def test_register_fine_while_our_catalogue_lacks_the_rate_is_503(
     portal: PortalApi, runtime: Runtime, postgres: TestServer
 ) -> None:
     with postgres.superuser() as connection:
-        connection.execute("DELETE FROM rate")
-    refused(portal.post("/obligations", FINE), 503, "rate_not_in_force")
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM legal_parameter WHERE kind = 'late_surcharge'")
+    refused(portal.post("/obligations", FINE), 503, "rule_not_in_force")
     assert rows(runtime) == [0, 0, 0, 0]
 
 

@@ -15,9 +15,10 @@ from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders.checkout import open_attempt, record_checkout
 from payclear.orders.domain import AttemptState, CaseKind, Effect, OrderState
 from payclear.orders.errors import AmountOutOfBounds, TooManyAttempts
-from payclear.orders.evidence import QUERIES_AFTER_END_MAX, note_hint
+from payclear.orders.evidence import note_hint
 from payclear.orders.inquiry import ask_provider, bring_forward
 from payclear.orders.jobs import expire_due, query_attempt, query_due
+from payclear.orders.recording import QUERIES_AFTER_END_MAX
 from payclear.orders.records import AttemptView, OrderView
 from payclear.runtime import Runtime
 from tests.checkout.fakes import ToldProvider, with_providers

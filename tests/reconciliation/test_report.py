@@ -15,7 +15,7 @@ from reconciliation.closing.checks import CHECKS
 from reconciliation.commands import reconcile
 from reconciliation.discrepancies.domain import age_band
 from reconciliation.errors import DayNotReconciled
-from reconciliation.reports.csv_file import COLUMNS, escaped
+from reconciliation.reports.csv_file import COLUMNS
 from reconciliation.reports.terminal import summary
 from tests.console.conftest import log_in, staff  # noqa: F401  (fixtures)
 from tests.database import TestServer
@@ -41,16 +41,6 @@ def a_day(nights: NightScene) -> None:
 def test_day_without_a_run_is_not_found(nights: NightScene) -> None:
     with pytest.raises(DayNotReconciled):
         nights.report()
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"])
-def test_cell_that_a_spreadsheet_would_execute_is_escaped(text: str) -> None:
-    assert escaped(text) == "'" + text
-
-
-@pytest.mark.parametrize("text", ["", "PC123", "150000", "a=b", "Đối soát"])
-def test_plain_cell_stays_as_it_is(text: str) -> None:
-    assert escaped(text) == text
 
 
 def test_csv_rows_re_add_to_the_totals(nights: NightScene) -> None:

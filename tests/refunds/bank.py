@@ -22,12 +22,15 @@ DONE = RefundResult(outcome=Outcome.CONFIRMED, provider_ref="BACK1")
 class RefundingBank(ToldProvider):
     """Answers `answers` one after the other, the last for ever; `given` is the money that really went back."""
 
-    def __init__(self, *capabilities: Capability, repeats_safely: bool = False) -> None:
+    def __init__(
+        self, *capabilities: Capability, repeats_safely: bool = False, asked_by_number: bool = False
+    ) -> None:
         super().__init__()
         self.manifest = replace(
             self.manifest,
             capabilities=frozenset(capabilities or ABLE),
             refund_repeats_safely=repeats_safely,
+            refund_query_needs_number=asked_by_number,
         )
         self.refund_answers: list[RefundResult | BaseException] = [DONE]
         self.query_answers: list[RefundResult | BaseException] = [DONE]

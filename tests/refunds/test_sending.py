@@ -169,6 +169,33 @@ def test_power_cut_is_healed_by_the_same_call_again_where_that_is_the_same_refun
     assert len({request.asked_at for request in bank.refunds}) == 1
 
 
+def test_refund_whose_number_was_lost_is_not_asked_about_and_does_not_count_against_the_provider(
+    runtime: Runtime,
+) -> None:
+    bank = RefundingBank(asked_by_number=True)
+    desk = Desk(Scene(with_providers(runtime, a=bank)).set_up(), bank)
+    lost = desk.ask(desk.paid(), 200_000)
+    bank.refund_answers = [PowerCut()]
+    with pytest.raises(PowerCut):
+        desk.send(lost)
+    assert desk.query(lost) is None
+    waiting = desk.reload(lost)
+    assert (waiting.state, waiting.next_query_at) == ("in_doubt", None)
+    assert bank.refund_queries == []
+    assert desk.broken() == set()
+
+
+def test_refund_whose_number_is_known_is_asked_about_by_it(runtime: Runtime) -> None:
+    bank = RefundingBank(asked_by_number=True)
+    desk = Desk(Scene(with_providers(runtime, a=bank)).set_up(), bank)
+    refund = desk.ask(desk.paid(), 200_000)
+    bank.refund_answers = [says(Outcome.PENDING, "BACK7")]
+    desk.send(refund)
+    bank.query_answers = [says(Outcome.CONFIRMED, "BACK7")]
+    desk.query(refund)
+    assert desk.reload(refund).state == "done"
+
+
 def test_doubt_at_a_provider_that_can_not_be_asked_waits_for_its_statement(runtime: Runtime) -> None:
     bank = RefundingBank(Capability.REFUND)
     desk = Desk(Scene(with_providers(runtime, a=bank)).set_up(), bank)

@@ -169,6 +169,18 @@ def test_late_reversal_is_the_cause_of_b08_and_of_nothing_else(papers: Papers) -
     assert ("false report", 1, "") in papers.found()
 
 
+def test_money_whose_answer_never_reached_the_bank_is_told_by_b04_and_by_nothing_else() -> None:
+    papers = Papers()
+    papers.pay(COUNTER)
+    papers.truth[0]["status"] = "opened"
+    assert {kind for kind, _, _ in papers.found()} == {"invented", "misfiled"}
+    assert all(not explained for _, _, explained in papers.found())
+    papers.discrepancies = [discrepancy("B04", attempt_ref=FIRST, at=COUNTER)]
+    assert {explained for _, _, explained in papers.found()} == {"discrepancy B04"}
+    papers.discrepancies = [discrepancy("B04", attempt_ref=FIRST, at=COUNTER, state="resolved")]
+    assert "" in {explained for _, _, explained in papers.found()}
+
+
 def test_refund_is_the_cause_of_a_refund_discrepancy(papers: Papers) -> None:
     papers.discrepancies = [discrepancy("B13", attempt_ref=FIRST)]
     assert papers.found() == [("false report", 1, "")]

@@ -1,17 +1,16 @@
-"""A decision that was corrected, replaced, reduced or cancelled: what was paid against what is owed (TT 18/2023/TT-BTC).
+"""A decision that was corrected, replaced, reduced or cancelled (TT 18/2023/TT-BTC): which versions may follow which.
 
-Called when an authority uploads a new version of a decision. A paid, B new: B > A pay the rest, A > B refund.
-It must never touch what was paid; it says what is still to be paid, or what to propose for refund.
+Called when an authority sends a new version of a decision, and when a fine's history is read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from payclear.kernel.errors import InvalidInput
-from payclear.kernel.money import Money, sum_money
-from payclear.obligations.rules.surcharge import FinePaid, FineRefunded, LiabilitySet
+from payclear.kernel.money import Money
+from payclear.obligations.rules.surcharge import LiabilitySet
 
 
 class InvalidCorrection(InvalidInput):
@@ -28,10 +27,12 @@ class VersionKind(StrEnum):
     REDUCED = "reduced"
     REPLACED = "replaced"
     CANCELLED = "cancelled"
+    SERVED = "served"  # the proof of its service came afterwards
 
 
-# A first decision and one that takes its place are served and bring a deadline of their own; the others keep it.
-_WITH_TERM = frozenset({VersionKind.ISSUED, VersionKind.REPLACED})
+# A first decision and one that takes its place are served and bring a deadline of their own, as does a proof of service that
+# comes later; the others keep it.
+_WITH_TERM = frozenset({VersionKind.ISSUED, VersionKind.REPLACED, VersionKind.SERVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +47,6 @@ class DecisionVersion:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What is owed against what was paid: `paid` + `rest` − `refund` is the liability."""
-
-    liability: Money
-    paid: Money
-    rest: Money
-    refund: Money
-
-
-def settle(liability: Money, paid: Money) -> Settlement:
-    """Compare the new liability with what was paid and not given back."""
-    zero = Money.zero(liability.currency)
-    return Settlement(
-        liability=liability,
-        paid=paid,
-        rest=max(liability - paid, zero),
-        refund=max(paid - liability, zero),
-    )
-
-
 def check_versions(versions: Sequence[DecisionVersion]) -> None:
     """Refuse a sequence that no authority can mean; raises InvalidCorrection."""
     if not versions or versions[0].kind is not VersionKind.ISSUED:
@@ -76,30 +56,6 @@ def check_versions(versions: Sequence[DecisionVersion]) -> None:
         reason = _problem(version, before, expected)
         if reason:
             raise InvalidCorrection("can not follow the version before", reason=reason, no=version.no)
-
-
-def liability_on(versions: Sequence[DecisionVersion], on: date) -> Money:
-    """What the decision asks on a day; nothing before it was made."""
-    amounts = [version.fine for version in versions if version.on <= on]
-    return amounts[-1] if amounts else Money.zero(versions[0].fine.currency)
-
-
-def settlement_on(
-    versions: Sequence[DecisionVersion],
-    movements: Iterable[FinePaid | FineRefunded],
-    *,
-    on: date,
-) -> Settlement:
-    """What is owed against what was paid up to and including a day.
-
-    The refund is the whole one: a proposal that is still under way is part of it, not beside it.
-    """
-    check_versions(versions)
-    counted = [each for each in movements if each.on <= on]
-    currency = versions[0].fine.currency
-    taken = sum_money((each.principal for each in counted if isinstance(each, FinePaid)), currency)
-    given = sum_money((each.principal for each in counted if isinstance(each, FineRefunded)), currency)
-    return settle(liability_on(versions, on), taken - given)
 
 
 def as_liabilities(versions: Sequence[DecisionVersion]) -> tuple[LiabilitySet, ...]:
@@ -120,6 +76,9 @@ def _problem(version: DecisionVersion, before: DecisionVersion | None, expected:
         "after_cancellation": before is not None and before.kind is VersionKind.CANCELLED,
         "deadline": (version.due_on is not None) != (version.kind in _WITH_TERM),
         "amount": not _asks_what_it_may(version),
+        "amount_changed": version.kind is VersionKind.SERVED
+        and before is not None
+        and version.fine != before.fine,
         "not_reduced": version.kind is VersionKind.REDUCED
         and before is not None
         and version.fine >= before.fine,

@@ -68,11 +68,6 @@ class DossierCode:
     filed_on: date
     sequence: str
 
-    @property
-    def top_agency(self) -> str:
-        """The ministry or province: `H56` of both `000.00.06.H56` and `H56.14`."""
-        return _top(self.agency)
-
 
 @dataclass(frozen=True, slots=True)
 class ProcedureCode:
@@ -191,10 +186,6 @@ def _generation(agency: str) -> Generation | None:
     if _AGENCY_2016.fullmatch(agency):
         return Generation.QCVN_102_2016
     return Generation.QD_20_2020 if _AGENCY_2020.fullmatch(agency) else None
-
-
-def _top(agency: str) -> str:
-    return agency[-3:] if _AGENCY_2016.fullmatch(agency) else agency[:3]
 
 
 def _date_of(yymmdd: str) -> date | QuarantineReason:

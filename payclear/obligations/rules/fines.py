@@ -238,21 +238,3 @@ def _suspended(paid: Money, due: Money, policy_id: str | None) -> QuotedPayment:
         still_due=due,
         policy_id=policy_id,
     )
-
-
-class PartOrder(StrEnum):
-    """Which part of a fine money pays first."""
-
-    FINE_FIRST = "fine_first"
-    SURCHARGE_FIRST = "surcharge_first"
-
-
-def split_payment(
-    applied: Money, *, unpaid: Money, surcharge: Money, order: PartOrder
-) -> tuple[Money, Money]:
-    """Split applied money into fine and surcharge, in that order; it must not be more than both (ValueError)."""
-    require(applied <= unpaid + surcharge, "more than is due")
-    first = unpaid if order is PartOrder.FINE_FIRST else surcharge
-    taken = min(applied, first)
-    rest = applied - taken
-    return (taken, rest) if order is PartOrder.FINE_FIRST else (rest, taken)

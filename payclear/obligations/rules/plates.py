@@ -51,11 +51,6 @@ class Plate:
     keys: tuple[str, ...] = field(repr=False)
     masked: str
 
-    @property
-    def is_certain(self) -> bool:
-        """Whether it names one plate."""
-        return len(self.keys) == 1
-
 
 def read_plate(text: str, colour: PlateColour) -> Plate:
     """Read a plate as people and systems write it. Never raises; what is odd is kept as it is."""

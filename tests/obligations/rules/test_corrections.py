@@ -1,4 +1,4 @@
-"""Corrected, replaced, reduced and cancelled decisions: pay the rest, or propose the refund."""
+"""Corrected, replaced, reduced and cancelled decisions: which may follow which, and what is then unpaid."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,11 +14,8 @@ from payclear.obligations.rules.corrections import (
     VersionKind,
     as_liabilities,
     check_versions,
-    liability_on,
-    settle,
-    settlement_on,
 )
-from payclear.obligations.rules.surcharge import position_on
+from payclear.obligations.rules.surcharge import FinePaid, position_on
 from tests.obligations.rules.rulebook import KNOWN_AT, SURCHARGE, paid, refunded
 
 DAY = timedelta(days=1)
@@ -74,30 +71,6 @@ def test_versions_no_authority_can_mean_are_refused(versions, reason):
     assert caught.value.facts["reason"] == reason
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "rest", "refund"),
-    [
-        (1_000_000, 1_500_000, 500_000, 0),
-        (1_000_000, 600_000, 0, 400_000),
-        (1_000_000, 1_000_000, 0, 0),
-        (0, 600_000, 600_000, 0),
-        (1_000_000, 0, 0, 1_000_000),
-        (0, 0, 0, 0),
-    ],
-)
-def test_a_paid_and_b_new_asks_the_rest_or_proposes_the_refund(a, b, rest, refund):
-    settlement = settle(Money(b), Money(a))
-    assert (settlement.rest, settlement.refund) == (Money(rest), Money(refund))
-
-
-@given(st.integers(0, 10**12), st.integers(0, 10**12))
-def test_paid_and_rest_less_refund_is_the_new_liability(a, b):
-    settlement = settle(Money(b), Money(a))
-    assert settlement.paid + settlement.rest - settlement.refund == settlement.liability
-    assert not (settlement.rest.is_positive and settlement.refund.is_positive)
-    assert min(settlement.rest.amount, settlement.refund.amount) >= 0
-
-
 SEQUENCE = (
     ISSUED,
     version(2, VersionKind.CORRECTED, 1_500_000, after=10),
@@ -114,27 +87,22 @@ MOVEMENTS = (
 
 
 @pytest.mark.parametrize(
-    ("after", "liability", "taken", "rest", "refund"),
+    ("after", "unpaid"),
     [
-        (4, 1_000_000, 0, 1_000_000, 0),
-        (5, 1_000_000, 1_000_000, 0, 0),
-        (10, 1_500_000, 1_000_000, 500_000, 0),
-        (12, 1_500_000, 1_500_000, 0, 0),
-        (20, 900_000, 1_500_000, 0, 600_000),
-        (25, 900_000, 900_000, 0, 0),
-        (30, 1_200_000, 900_000, 300_000, 0),
-        (33, 1_200_000, 1_200_000, 0, 0),
-        (40, 0, 1_200_000, 0, 1_200_000),
+        (4, 1_000_000),
+        (5, 0),
+        (10, 500_000),
+        (12, 0),
+        (20, 0),
+        (25, 0),
+        (30, 300_000),
+        (33, 0),
+        (40, 0),
     ],
 )
-def test_versions_in_sequence_settle_day_by_day(after, liability, taken, rest, refund):
-    settlement = settlement_on(SEQUENCE, MOVEMENTS, on=ISSUED_ON + after * DAY)
-    shown = (settlement.liability, settlement.paid, settlement.rest, settlement.refund)
-    assert tuple(each.amount for each in shown) == (liability, taken, rest, refund)
-
-
-def test_nothing_is_owed_before_the_decision():
-    assert liability_on(SEQUENCE, ISSUED_ON - DAY) == Money(0)
+def test_versions_in_sequence_ask_the_rest_day_by_day(after, unpaid):
+    history = (*as_liabilities(SEQUENCE), *MOVEMENTS)
+    assert position_on(history, on=ISSUED_ON + after * DAY, rules=SURCHARGE).unpaid == Money(unpaid)
 
 
 def test_full_remission_is_a_reduction_to_nothing():
@@ -157,6 +125,7 @@ def lives(draw):
     """Any lawful sequence of versions, and money that comes and goes between them."""
     versions = [ISSUED]
     movements = []
+    held = 0
     for no in range(2, draw(st.integers(2, 6))):
         before = versions[-1]
         if before.kind is VersionKind.CANCELLED:
@@ -173,20 +142,25 @@ def lives(draw):
         on = before.on + DAY * draw(st.integers(0, 30))
         due_on = on + 10 * DAY if kind is VersionKind.REPLACED else None
         versions.append(replace(version(no, kind, fine, due_on=due_on), on=on))
-        settlement = settlement_on(versions, movements, on=on)
-        if draw(st.booleans()) and settlement.rest.is_positive:
-            movements.append(paid(draw(st.integers(1, settlement.rest.amount)), on))
-        if draw(st.booleans()) and settlement.refund.is_positive:
-            movements.append(refunded(draw(st.integers(1, settlement.refund.amount)), on))
+        rest = fine - held
+        if draw(st.booleans()) and rest > 0:
+            movements.append(paid(draw(st.integers(1, rest)), on))
+            held += movements[-1].principal.amount
+        if draw(st.booleans()) and rest < 0:
+            movements.append(refunded(draw(st.integers(1, -rest)), on))
+            held -= movements[-1].principal.amount
     return versions, movements
 
 
 @given(lives(), st.integers(0, 200))
-def test_every_day_of_every_life_ties(life, after):
+def test_on_every_day_of_every_life_the_newest_version_less_what_is_held_is_unpaid(life, after):
     versions, movements = life
     on = ISSUED_ON + DAY * after
-    settlement = settlement_on(versions, movements, on=on)
-    assert settlement.paid + settlement.rest - settlement.refund == settlement.liability
-    assert settlement.liability == liability_on(versions, on)
+    asked = [version.fine.amount for version in versions if version.on <= on][-1]
+    held = sum(
+        move.principal.amount if isinstance(move, FinePaid) else -move.principal.amount
+        for move in movements
+        if move.on <= on
+    )
     position = position_on((*as_liabilities(versions), *movements), on=on, rules=SURCHARGE)
-    assert position.unpaid == settlement.rest
+    assert position.unpaid == Money(max(0, asked - held))

@@ -13,13 +13,11 @@ from payclear.obligations.rules.dated import RuleNotInForce
 from payclear.obligations.rules.fines import (
     LateQuoteChoice,
     LateQuotePolicy,
-    PartOrder,
     QuotedOutcome,
     Service,
     due_on,
     judge_quoted_payment,
     quote_fine,
-    split_payment,
 )
 from tests.obligations.rules.rulebook import LAW, SURCHARGE, TERMS, fined, paid
 
@@ -223,20 +221,3 @@ def test_no_dong_of_a_quoted_payment_disappears(policy, quoted, given_money, due
     assert (result.applied + result.waived + result.still_due).amount == due
     assert result.waived.amount <= 500
     assert (result.outcome is QuotedOutcome.SHORTFALL_WAIVED) == result.waived.is_positive
-
-
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        (PartOrder.FINE_FIRST, (1_000_000, 8_500)),
-        (PartOrder.SURCHARGE_FIRST, (999_500, 9_000)),
-    ],
-)
-def test_part_payment_is_split_in_the_order_that_holds(order, expected):
-    parts = split_payment(Money(1_008_500), unpaid=Money(1_000_000), surcharge=Money(9_000), order=order)
-    assert tuple(part.amount for part in parts) == expected
-
-
-def test_splitting_more_than_is_due_is_refused():
-    with pytest.raises(ValueError, match="more than"):
-        split_payment(Money(11), unpaid=Money(5), surcharge=Money(5), order=PartOrder.FINE_FIRST)

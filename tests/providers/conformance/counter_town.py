@@ -11,7 +11,7 @@ from tests.providers.conformance.books import Desk
 
 _HOPS = frozenset({"content-length", "connection", "accept-encoding"})
 # What a sound answer to a payment that we do not take may leave behind: the message as it came, a reversal that found nothing.
-_TRACES = ("collection_message", "collection_bill", "collection_early_reversal")
+_TRACES = ("day_key", "collection_message", "collection_bill", "collection_early_reversal")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""The console's page of fines of which too much was paid."""

@@ -1,0 +1,1 @@
+"""Raw messages that may name people, sealed under one key a day."""
