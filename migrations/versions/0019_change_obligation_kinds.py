@@ -21,7 +21,7 @@ ALTER TABLE obligation ADD CONSTRAINT ck_obligation_principal_in_range
     CHECK (principal >= 0 AND principal <= 1000000000000000);
 ALTER TABLE obligation DROP CONSTRAINT uq_obligation_kind_agency_code_document_key;
 CREATE UNIQUE INDEX uq_obligation_document ON obligation (kind, agency_code, document_key)
-    WHERE kind <> 'traffic_fine';
+    WHERE kind <> 'traffic_fine' AND state <> 'cancelled';
 CREATE UNIQUE INDEX uq_obligation_decision ON obligation (agency_code, document_key, document_on)
     WHERE kind = 'traffic_fine';
 ALTER TABLE obligation_line DROP CONSTRAINT ck_obligation_line_type_known;

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint
 
@@ -17,6 +18,7 @@ from payclear.kernel.clock import vietnam_date
 from payclear.kernel.errors import InvalidInput
 from payclear.kernel.ids import InvalidId, parse_public_id
 from payclear.obligations import notices, service
+from payclear.obligations.cancelling import ObligationNotCancellable, cancel
 from payclear.obligations.domain import (
     PAYABLE_STATES,
     InvalidDecision,
@@ -185,11 +187,26 @@ def _admitted(
 )
 def read_obligation(call: Call, obligation_id: str) -> Reply:
     """Read an obligation with today's quote."""
-    try:
-        row_id = parse_public_id(PREFIX, obligation_id)
-    except InvalidId:
-        raise ObligationNotFound("no such obligation") from None
-    view = service.get(call.uow, row_id, portal_code=call.caller.portal_code)
+    view = service.get(call.uow, _row_id(obligation_id), portal_code=call.caller.portal_code)
+    return Reply(_shown(call, view))
+
+
+@blueprint.post("/obligations/<obligation_id>/cancel")
+@operation(
+    summary="Cancel an obligation",
+    about="Withdraws what was registered by mistake, while nobody has paid it and no order collects it: cancel the order "
+    "first. The number is free again. A decision is cancelled by a version instead. Again changes nothing.",
+    tag="Obligations",
+    scope=Scope.OBLIGATIONS_WRITE,
+    writes=True,
+    answers={200: (ObligationSchema(), "It is cancelled.")},
+    errors=(ObligationNotFound, ObligationNotCancellable),
+)
+def cancel_obligation(call: Call, obligation_id: str) -> Reply:
+    """Cancel an obligation."""
+    view = cancel(
+        call.uow, _row_id(obligation_id), portal_code=call.caller.portal_code, by=call.caller.key_id
+    )
     return Reply(_shown(call, view))
 
 
@@ -211,6 +228,13 @@ def read_quarantined_dossier(call: Call, quarantine_id: str) -> Reply:
         raise quarantine.DossierNotQuarantined("no such dossier") from None
     held = quarantine.get(call.uow, row_id, portal_code=call.caller.portal_code)
     return Reply(quarantined_json(held))
+
+
+def _row_id(obligation_id: str) -> UUID:
+    try:
+        return parse_public_id(PREFIX, obligation_id)
+    except InvalidId:
+        raise ObligationNotFound("no such obligation") from None
 
 
 def _pricing(call: Call, view: service.ObligationView) -> FeePricing | None:

@@ -62,14 +62,15 @@ class Obligation(Base):
 
     __tablename__ = "obligation"
     __table_args__ = (
-        # A decision number is unique at its authority on its day only; every other number is unique at its agency.
+        # A decision number is unique at its authority on its day only; every other number is unique at its agency, and
+        # what was cancelled frees it.
         Index(
             "uq_obligation_document",
             "kind",
             "agency_code",
             "document_key",
             unique=True,
-            postgresql_where=text("kind <> 'traffic_fine'"),
+            postgresql_where=text("kind <> 'traffic_fine' AND state <> 'cancelled'"),
         ),
         Index(
             "uq_obligation_decision",

@@ -28,7 +28,7 @@ ORDER BY o.id
 FIND_BY_DOCUMENT = f"""
 SELECT {_COLUMNS} FROM {_FROM}
 WHERE o.kind = %(kind)s AND o.agency_code = %(agency_code)s AND o.document_key = %(key)s
-    AND (o.kind <> 'traffic_fine' OR o.document_on = %(on)s)
+    AND CASE o.kind WHEN 'traffic_fine' THEN o.document_on = %(on)s ELSE o.state <> 'cancelled' END
 """
 
 # A counter knows a number and no agency: every agency's document of this number, or with a version of this number.

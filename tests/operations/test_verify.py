@@ -119,7 +119,7 @@ PLANTS = [
         "ALTER TABLE obligation DROP CONSTRAINT ck_obligation_principal_in_range;"
         " UPDATE obligation SET principal = -5",
         "UPDATE obligation SET principal = 5; ALTER TABLE obligation ADD CONSTRAINT ck_obligation_principal_in_range"
-        " CHECK (principal > 0 AND principal <= 1000000000000000)",
+        " CHECK (principal >= 0 AND principal <= 1000000000000000)",
     ),
 ]
 

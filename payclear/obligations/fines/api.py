@@ -127,6 +127,7 @@ def add_fine_version(call: Call, obligation_id: str) -> Reply:
     scope=Scope.OBLIGATIONS_WRITE,
     writes=True,
     body=ServedSchema(),
+    example={"served_on": "2026-11-12", "served_method": "handed"},
     answers=_ANSWERS,
     errors=(*_ERRORS, InvalidDecision, FineNotPayable),
 )

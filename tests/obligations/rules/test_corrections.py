@@ -131,16 +131,17 @@ def lives(draw):
         if before.kind is VersionKind.CANCELLED:
             break
         kind = draw(st.sampled_from([kind for kind in VersionKind if kind is not VersionKind.ISSUED]))
-        if kind is VersionKind.REDUCED and not before.fine.is_positive:
+        if kind in (VersionKind.REDUCED, VersionKind.SERVED) and not before.fine.is_positive:
             break
         fine = draw(
             {
                 VersionKind.CANCELLED: st.just(0),
                 VersionKind.REDUCED: st.integers(0, max(0, before.fine.amount - 1)),
+                VersionKind.SERVED: st.just(before.fine.amount),
             }.get(kind, st.integers(1, 10**7))
         )
         on = before.on + DAY * draw(st.integers(0, 30))
-        due_on = on + 10 * DAY if kind is VersionKind.REPLACED else None
+        due_on = on + 10 * DAY if kind in (VersionKind.REPLACED, VersionKind.SERVED) else None
         versions.append(replace(version(no, kind, fine, due_on=due_on), on=on))
         rest = fine - held
         if draw(st.booleans()) and rest > 0:
