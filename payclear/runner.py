@@ -192,7 +192,9 @@ def banner(settings: Settings, logins: Sequence[str], state_folder: Path, *, wit
     if with_demo and _is_there(PORTAL_EXAMPLE):
         example = settings.portal_example
         rows.append(("Cổng dịch vụ công mẫu · example portal", f"{at(example.host, example.port)}/"))
+    known = " (0012301/QĐ-XPHC, 0004)" if with_demo else ""
     rows += [
+        ("Tra cứu khoản phải nộp · look up what is owed", f"{web}/tra-cuu{known}"),
         ("Bàn nghiệp vụ · staff console", f"{web}/console/"),
         ("Tài liệu API · API documentation", f"{web}/docs"),
     ]
