@@ -11,6 +11,7 @@ down_revision = "0023"
 
 STATEMENTS = """
 CREATE INDEX ix_obligation_obligor_id ON obligation (obligor_id);
+CREATE INDEX ix_obligation_transition_reopened ON obligation_transition (recorded_at) WHERE event = 'reopened';
 CREATE INDEX ix_obligation_fine_registered ON obligation (agency_code, created_at) WHERE kind = 'traffic_fine';
 -- Rows change with every look-up: room on the page and no index on what changes keep them where they are.
 CREATE TABLE lookup_meter (
@@ -60,4 +61,5 @@ def downgrade() -> None:
     for table in TABLES:
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP INDEX ix_obligation_fine_registered")
+    op.execute("DROP INDEX ix_obligation_transition_reopened")
     op.execute("DROP INDEX ix_obligation_obligor_id")

@@ -85,7 +85,8 @@ ORDER BY a.name_vi, a.code
 
 # Up to which day an authority's decisions are here: for all, and by a kind of key for some.
 COMPLETE_TO = "SELECT max(complete_to) FROM decision_coverage WHERE agency_code = %s"
-# A fine that was registered since without that key could not be found by it: the authority's word no longer holds.
+# A fine that was registered, or became payable again, since without that key could not be found by it: the authority's
+# word no longer holds.
 COMPLETE_TO_BY_KEY = """
 SELECT a.code, max(c.complete_to) FROM unnest(%(agencies)s::text[], %(portals)s::text[]) AS a (code, portal)
 CROSS JOIN LATERAL (SELECT v.complete_to, v.recorded_at
@@ -93,8 +94,13 @@ CROSS JOIN LATERAL (SELECT v.complete_to, v.recorded_at
                     WHERE v.agency_code = a.code AND v.key_kinds @> ARRAY[%(key)s::text] AND b.portal_code = a.portal
                     ORDER BY v.complete_to DESC, v.recorded_at DESC LIMIT 1) AS c
 WHERE NOT EXISTS (
-    SELECT 1 FROM obligation o JOIN obligor r ON r.id = o.obligor_id
-    WHERE o.kind = 'traffic_fine' AND o.agency_code = a.code AND o.created_at > c.recorded_at
+    SELECT 1 FROM (
+        SELECT id FROM obligation
+        WHERE kind = 'traffic_fine' AND agency_code = a.code AND created_at > c.recorded_at
+        UNION ALL
+        SELECT obligation_id FROM obligation_transition WHERE event = 'reopened' AND recorded_at > c.recorded_at
+    ) AS since JOIN obligation o ON o.id = since.id JOIN obligor r ON r.id = o.obligor_id
+    WHERE o.kind = 'traffic_fine' AND o.agency_code = a.code
       AND o.state IN ('open', 'partially_paid')
       AND CASE %(key)s
           WHEN 'id_no' THEN r.id_no_index IS NULL

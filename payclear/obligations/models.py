@@ -195,6 +195,13 @@ class ObligationTransition(Base):
     """History of an obligation's state; append-only."""
 
     __tablename__ = "obligation_transition"
+    __table_args__ = (
+        Index(
+            "ix_obligation_transition_reopened",
+            "recorded_at",
+            postgresql_where=text("event = 'reopened'"),
+        ),
+    )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)

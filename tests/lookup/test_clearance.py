@@ -8,6 +8,7 @@ from payclear.catalogue.parameters import ParameterRecord
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.lookup import clearance
 from payclear.lookup.domain import ClearancePurpose, ClearanceStatus, UnknownReason, read_subject
+from payclear.obligations.fines import desk
 from payclear.obligations.obligors import ObligorFacts
 from payclear.obligations.rules.plates import PlateColour
 from tests.lookup.conftest import Street
@@ -75,6 +76,23 @@ def test_fine_registered_since_without_the_key_leaves_nothing_certain(street: St
     street.fine(ObligorFacts(name="LÊ VĂN MẪU"))
     assert ask(street).reasons == (UnknownReason.COVERAGE_MISSING,)
     assert ask(street, 'licence-no="AB1234567"').reasons == (UnknownReason.COVERAGE_MISSING,)
+
+
+def test_fine_without_the_key_that_is_owed_again_leaves_nothing_certain(street: Street) -> None:
+    fine = street.fine(ObligorFacts(name="LÊ VĂN MẪU"))
+    runtime, own = street.scene.runtime, {"portal_code": street.scene.portal_code, "by": "key-1"}
+    with runtime.database.begin() as uow:
+        desk.note_paid_elsewhere(uow, fine.id, proof_ref="BL-0001", paid_on=TODAY, **own)
+        uow.commit()
+    runtime.clock.advance(timedelta(minutes=1))
+    street.named()
+    street.covered(TODAY)
+    assert ask(street).status is ClearanceStatus.CLEAR
+    runtime.clock.advance(timedelta(minutes=1))
+    with runtime.database.begin() as uow:
+        desk.undo_paid_elsewhere(uow, fine.id, **own)
+        uow.commit()
+    assert ask(street).reasons == (UnknownReason.COVERAGE_MISSING,)
 
 
 def test_another_portals_word_on_an_authority_clears_nobody(street: Street) -> None:
