@@ -7,9 +7,11 @@ it, and read without: what was exported is imported as the same.
 import csv
 import io
 import json
+import lzma
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -126,7 +128,8 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
             for each in entries:
                 with packed.open(each) as stream:
                     yield each.filename, stream.read(FILE_BYTES_MAX)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, OSError, EOFError) as error:
+        # RuntimeError: encrypted, or packed in a way that is not known here.
         raise _Wrong("not_readable", why="ZIP") from error
 
 

@@ -95,6 +95,21 @@ def test_spreadsheet_in_vietnamese_may_write_days_and_separators_its_way(
     }
 
 
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [(6, 0x01), (8, 0x63), (60, 0xFF)],
+    ids=["encrypted", "packed in an unknown way", "packed bytes broken"],
+)
+def test_zip_that_can_not_be_unpacked_is_refused(at: int, byte: int) -> None:
+    content = bytearray(zipped(tariff=HEAD + priced("A", 1)))
+    content[at] = byte
+    if at < 30:  # the directory at the end says the same of the file
+        content[content.rindex(b"PK\x01\x02") + at + 2] = byte
+    else:
+        content[40:60] = bytes([byte]) * 20
+    assert codes("tariff.zip", bytes(content)) == [("not_readable", 0)]
+
+
 def test_zip_takes_each_file_for_the_table_of_its_name() -> None:
     content = zipped(treasury_unit=UNIT + "0001,A,2026-12-01,x\n", tariff=HEAD + priced("A", 1))
     read = read_file("danh-muc.zip", content)
