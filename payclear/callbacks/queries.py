@@ -34,11 +34,11 @@ ON CONFLICT (provider_account, reason, hour) DO UPDATE SET count = callback_reje
 
 # Stored callbacks whose application failed. The lease keeps a second worker away while the first tries.
 CLAIM_PENDING = """
-UPDATE callback_processing SET next_try_at = %s
-WHERE callback_id IN (
+WITH due AS MATERIALIZED (
     SELECT callback_id FROM callback_processing WHERE status = 'pending' AND next_try_at <= %s
     ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED
 )
+UPDATE callback_processing SET next_try_at = %s WHERE callback_id IN (SELECT callback_id FROM due)
 RETURNING callback_id
 """
 

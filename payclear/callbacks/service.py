@@ -98,7 +98,7 @@ def _apply_kept(runtime: Runtime, callback_id: UUID) -> CallbackVerdict:
 
 def claim_pending(uow: UnitOfWork, *, limit: int, lease: timedelta) -> list[UUID]:
     """Claim kept callbacks that are due for another try."""
-    return [row[0] for row in uow.run(queries.CLAIM_PENDING, (uow.now + lease, uow.now, limit))]
+    return [row[0] for row in uow.run(queries.CLAIM_PENDING, (uow.now, limit, uow.now + lease))]
 
 
 def _keep_and_apply(

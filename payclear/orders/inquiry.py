@@ -97,7 +97,7 @@ def hand_out_due(runtime: Runtime) -> int:
             share = questions_now(runtime, line, at_most=BATCH)
             if not share:
                 continue
-            due = uow.run(queries.CLAIM_DUE_QUERIES, (uow.now + LEASE, line.code, uow.now, share)).fetchall()
+            due = uow.run(queries.CLAIM_DUE_QUERIES, (line.code, uow.now, share, uow.now + LEASE)).fetchall()
             for (attempt_id,) in due:
                 defer(uow, QUERY_JOB, attempt_id=str(attempt_id))
             handed += len(due)

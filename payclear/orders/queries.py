@@ -243,11 +243,11 @@ WHERE l.order_id = %s GROUP BY l.obligation_id, l.instalment_no ORDER BY l.oblig
 
 # Attempts of one account whose time to be asked about has come. The lease keeps a second worker away while the first asks.
 CLAIM_DUE_QUERIES = """
-UPDATE payment_attempt SET next_query_at = %s
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM payment_attempt WHERE provider_account = %s AND next_query_at <= %s
     ORDER BY next_query_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
+UPDATE payment_attempt SET next_query_at = %s WHERE id IN (SELECT id FROM due)
 RETURNING id
 """
 

@@ -40,7 +40,7 @@ def query_one(refund_id: str) -> str | None:
 
 def _hand_out(name: str, *, is_requested: bool) -> int:
     with current().database.begin() as uow:
-        due = uow.run(queries.CLAIM_DUE, (uow.now + LEASE, uow.now, is_requested, BATCH)).fetchall()
+        due = uow.run(queries.CLAIM_DUE, (uow.now, is_requested, BATCH, uow.now + LEASE)).fetchall()
         for (refund_id,) in due:
             defer(uow, name, refund_id=str(refund_id))
         uow.commit()

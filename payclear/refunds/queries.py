@@ -55,11 +55,11 @@ COUNT_QUERY = "UPDATE refund SET queries = queries + 1, next_query_at = %s WHERE
 
 # Refunds whose time has come. The lease keeps a second worker away while the first works.
 CLAIM_DUE = """
-UPDATE refund SET next_query_at = %s
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM refund WHERE next_query_at <= %s AND (state = 'requested') = %s
     ORDER BY next_query_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
+UPDATE refund SET next_query_at = %s WHERE id IN (SELECT id FROM due)
 RETURNING id
 """
 
