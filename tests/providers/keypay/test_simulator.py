@@ -31,7 +31,7 @@ def account(simulator):
 
 @pytest.fixture
 def adapter():
-    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=2)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     yield KeypayProvider(KeypayClient(transport))
     transport.close()
 

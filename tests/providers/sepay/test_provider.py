@@ -325,7 +325,7 @@ def control(simulator, http):
 
 @pytest.fixture
 def live(simulator):
-    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=2)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     yield adapter(transport), account(simulator.url)
     transport.close()
 

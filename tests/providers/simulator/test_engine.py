@@ -34,7 +34,7 @@ def control(simulator, http):
 
 @pytest.fixture
 def create(simulator, provider_clock, receiver):
-    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=2)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     adapter = SandboxProvider(SandboxClient(transport, provider_clock))
 
     def call(**changes):

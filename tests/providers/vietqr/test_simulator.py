@@ -24,7 +24,7 @@ def account(simulator):
 
 @pytest.fixture
 def adapter(provider_clock):
-    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=2)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     yield VietQrProvider(transport, provider_clock)
     transport.close()
 

@@ -98,7 +98,7 @@ def merchant(simulator, account):
 
 @pytest.fixture
 def adapter(provider_clock):
-    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=2)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     yield ViettelProvider(ViettelClient(transport, provider_clock, statements=transport))
     transport.close()
 
