@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from payclear.assembly import assemble, make_runtime
+from payclear.banners.service import Board
 from payclear.callbacks import api as callbacks
 from payclear.checkout import pages as checkout
 from payclear.collection import api as collection
@@ -30,6 +31,7 @@ from payclear.obligations.fines import api as fines
 from payclear.opendata import pages as opendata
 from payclear.operations import health
 from payclear.orders import api as orders
+from payclear.privacy import pages as privacy
 from payclear.receipts import pages as receipts
 from payclear.runtime import Runtime
 
@@ -61,6 +63,7 @@ OPEN = frozenset(
         "opendata.show",
         "opendata.as_json",
         "opendata.as_csv",
+        "privacy.show",
         "lookup.ask",
         "lookup.answer",
         "console_login.login",
@@ -83,7 +86,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_FIELD_BYTES_MAX
     _trust_proxies(app, runtime.settings.web.trusted_proxies)
     install_headers(app, public_url=runtime.settings.web.public_url)
-    install_html(app)
+    install_html(app, banners=Board(runtime.database).shown)
 
     # Guarded by an API key: each route is an operation that names its scope.
     admits_testing = not runtime.settings.is_production
@@ -115,6 +118,7 @@ def create_app(runtime: Runtime) -> Flask:
         ],
     )
     app.register_blueprint(opendata.blueprint)
+    app.register_blueprint(privacy.blueprint)
     app.register_blueprint(health.blueprint)
     _require_guards(app)
     return app

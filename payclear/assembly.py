@@ -27,11 +27,11 @@ from payclear.contract.version import refusal_of
 from payclear.db.engine import make_engine
 from payclear.db.uow import Database
 from payclear.i18n.texts import register_texts
+from payclear.identity.domain import InvalidNetwork, read_networks
 from payclear.jobs.clock import Tick
 from payclear.kernel.clock import Clock, SystemClock
 from payclear.kernel.problems import OperatorProblem
 from payclear.kernel.settings import Settings
-from payclear.obligations.insurance import covers as insurance_covers
 from payclear.receipts import handlers as receipts
 from payclear.runtime import Runtime, install
 from payclear.security.blind_index import BlindIndex
@@ -65,7 +65,6 @@ def assemble(runtime: Runtime) -> Assembly:
     install(runtime)
     webhooks.register()
     receipts.register()
-    insurance_covers.register()
     return Assembly(runtime, load_modules(runtime.settings))
 
 
@@ -137,6 +136,12 @@ def load_providers(settings: Settings) -> ProviderRegistry:
             secrets=named.secrets,
         )
         problems += provider.account_problems(account)
+        networks = str(account.options.get("allowed_networks", ""))
+        try:
+            allowed_networks = tuple(read_networks(networks.split(",") if networks.strip() else ()))
+        except InvalidNetwork:
+            problems.append(f"Provider account {code}: options.allowed_networks has what is no network.")
+            continue
         if settings.is_production and account.options.get("allow_insecure_host"):
             problems.append(f"Provider account {code} may not reach an insecure host in production.")
         lines[code] = ProviderLine(
@@ -144,6 +149,7 @@ def load_providers(settings: Settings) -> ProviderRegistry:
             provider=provider,
             cut_off=named.cut_off,
             grace_business_days=named.grace_business_days,
+            allowed_networks=allowed_networks,
         )
     if problems:
         raise ConfigurationRefused(" ".join(problems))

@@ -42,7 +42,9 @@ def portal() -> None:
 @click.option("--name-vi", required=True)
 @click.option("--name-en", required=True)
 @click.option("--kind", type=click.Choice(KINDS), required=True)
-@click.option("--agency", help="Code of the agency whose portal it is.")
+@click.option(
+    "--agency", help="Code of the agency it speaks for, with those below it; none given: every agency."
+)
 @click.option(
     "--return-url", "return_urls", multiple=True, required=True, help="Where citizens may return to."
 )
@@ -112,6 +114,18 @@ def portal_access(
     """Set from where and how often the portal CODE may call; what is not given is lifted."""
     by = _signatory(login, password)
     say(f"{DESK}:access", code, networks=networks, requests_per_minute=per_minute, by=by)
+
+
+@portal.command("agency")
+@click.argument("code")
+@click.argument("agency", required=False)
+@click.option("--national", is_flag=True, help="It speaks for every agency.")
+@_signed
+def portal_agency(code: str, agency: str | None, national: bool, login: str, password: str) -> None:
+    """Bind the portal CODE to AGENCY: it speaks for this one and those below it."""
+    if (agency is None) != national:
+        raise click.UsageError("Name an agency, or say --national.")
+    say(f"{DESK}:bind", code, agency_code=agency, by=_signatory(login, password))
 
 
 @portal.command("list")

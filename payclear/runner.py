@@ -204,7 +204,8 @@ def banner(settings: Settings, logins: Sequence[str], state_folder: Path, *, wit
     if with_demo and _is_there(PORTAL_EXAMPLE):
         counter = f"sh examples/bank/pay_at_counter.sh MÃ-HỒ-SƠ {web}"
         rows.append(("Nộp tiền tại quầy ngân hàng · pay at a counter", counter))
-        rows.append(("Nộp phạt tại quầy VietinBank · pay a fine there", "sh examples/bank/vietinbank.sh"))
+        fine = f"PAYCLEAR={web} sh examples/bank/vietinbank.sh"
+        rows.append(("Nộp phạt tại quầy VietinBank · pay a fine there", fine))
     width = max(len(label) for label, _ in rows)
     line = "─" * 78
     body = [f"  {label:<{width}}   {place}" for label, place in rows]

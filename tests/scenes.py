@@ -19,7 +19,7 @@ from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import CreateOrder, create_order, get_by_id
 from payclear.runtime import Runtime
 from tests.factories.base import use
-from tests.factories.catalogue import add_national_rules
+from tests.factories.catalogue import BudgetCodeFactory, add_national_rules
 from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory, PortalFactory
 
 SANDBOX = "sandbox-demo"
@@ -42,6 +42,9 @@ class Scene:
             AgencyFactory(code=self.agency_code)
             for code in ("TK-PHI", "TK-LEPHI", "TK-PHAT", "TK-CHAMNOP"):
                 BeneficiaryAccountFactory(code=code, agency_code=self.agency_code)
+            BeneficiaryAccountFactory(code="TK-BUUCHINH", agency_code=self.agency_code, kind="non_state")
+            BudgetCodeFactory(kind="chapter", code="000")
+            BudgetCodeFactory(kind="sub_item", code="0000")
             add_national_rules(uow.session)
             uow.commit()
         return self

@@ -17,6 +17,7 @@ OPEN_ON_PURPOSE = {
     "opendata.show",
     "opendata.as_json",
     "opendata.as_csv",
+    "privacy.show",
     "lookup.ask",
     "lookup.answer",
     "console_login.login",

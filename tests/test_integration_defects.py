@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg.errors import UniqueViolation
 
 from payclear.app import create_app
 from payclear.contract.evidence import Evidence
@@ -20,16 +21,17 @@ from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.contract.registry import ProviderLine, ProviderRegistry
 from payclear.kernel.clock import FixedClock
 from payclear.kernel.ids import public_id
-from payclear.orders.jobs import query_attempt, query_due
+from payclear.orders.jobs import expire_due, query_attempt, query_due
 from payclear.orders.records import AttemptView, OrderView
 from payclear.receipts.jobs import issue
 from payclear.runtime import Runtime, install
+from payclear.security.http_signatures import content_digest
 from providers.paymentplatform.client import PaymentPlatformClient
 from providers.paymentplatform.provider import PaymentPlatformProvider
 from tests.callbacks.vnpay_messages import ACCOUNT as VNPAY_ACCOUNT
 from tests.callbacks.vnpay_messages import ipn_query
 from tests.checkout.fakes import ToldProvider, with_providers
-from tests.collection.bank import Bank
+from tests.collection.bank import COVERS, Bank
 from tests.database import TestServer
 from tests.obligations.test_api import FEE, changed
 from tests.portal_api import PortalApi
@@ -89,12 +91,20 @@ def confirm(client: FlaskClient, attempt: AttemptView, **changes: Any) -> str:
     return answer.get_json()["MaLoi"]
 
 
-def choose(client: FlaskClient, order: OrderView, account: str) -> None:
-    """The citizen chooses an account on the payment page."""
-    page = client.get(f"/pay/{order.pay_token}").text
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+def page_token(client: FlaskClient, order: OrderView) -> str:
+    """What the open payment page sends along with a choice."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(f"/pay/{order.pay_token}").text)
     assert token is not None
-    form = {"csrf_token": token.group(1), "provider_account": account, "lang": "vi"}
+    return token.group(1)
+
+
+def choose(client: FlaskClient, order: OrderView, account: str, token: str | None = None) -> None:
+    """The citizen chooses an account on the payment page; `token` of one that was opened before."""
+    form = {
+        "csrf_token": token or page_token(client, order),
+        "provider_account": account,
+        "lang": "vi",
+    }
     assert client.post(f"/pay/{order.pay_token}/attempts", data=form).status_code in (303, 422)
 
 
@@ -139,20 +149,41 @@ def test_02_mac_that_leaves_out_the_receipt_block_proves_no_payment(
     assert beneficiaries == {"TK-PHI"}
 
 
+@pytest.mark.parametrize("renews_digest", [False, True], ids=["body", "body and digest"])
 @pytest.mark.parametrize("member", ["amount", "bill_id", "bank_ref", "paid_at"])
 def test_02_our_own_protocol_signs_every_byte_of_the_body(
-    app: Flask, scene: Scene, clock: FixedClock, member: str
+    app: Flask, scene: Scene, clock: FixedClock, member: str, renews_digest: bool
 ) -> None:
     """Defect 2: of a message to our collection API no member can be altered after it was signed."""
     bank = Bank(app, clock)
-    owed = scene.fee()
-    message = bank.payment(bank.bill(owed.document_no))
+    message = bank.payment(bank.bill(scene.fee().document_no))
     headers = bank.headers("payments", json.dumps(message).encode())
-    altered = json.dumps({**message, member: message["amount"] + 1 if member == "amount" else "ALTERED"})
-    answer = app.test_client().post(bank.path("payments"), data=altered.encode(), headers=headers)
-    assert answer.status_code in (400, 401)
+    others = {
+        "amount": message["amount"] + 1,
+        "bill_id": bank.bill(scene.fee().document_no)["bill_id"],
+        "bank_ref": "FT2",
+        "paid_at": (clock.now() - timedelta(minutes=1)).isoformat(timespec="seconds"),
+    }
+    altered = json.dumps({**message, member: others[member]}).encode()
+    if renews_digest:
+        headers["content-digest"] = content_digest(altered)
+    answer = app.test_client().post(bank.path("payments"), data=altered, headers=headers)
+    assert answer.status_code == 401
     assert one(scene, "SELECT count(*) FROM payment_order") == 0
     assert one(scene, "SELECT count(*) FROM posting") == 0
+
+
+@pytest.mark.parametrize("left_out", COVERS)
+def test_02_signature_that_leaves_something_out_is_refused(
+    app: Flask, scene: Scene, clock: FixedClock, left_out: str
+) -> None:
+    """Defect 2: a bank whose signature does not cover the whole message is not believed, even if nothing was altered."""
+    bank = Bank(app, clock)
+    body = json.dumps(bank.payment(bank.bill(scene.fee().document_no))).encode()
+    bank.covers = tuple(each for each in COVERS if each != left_out)
+    headers = bank.headers("payments", body)
+    assert app.test_client().post(bank.path("payments"), data=body, headers=headers).status_code == 401
+    assert one(scene, "SELECT count(*) FROM payment_order") == 0
 
 
 @pytest.mark.parametrize(
@@ -250,6 +281,17 @@ def test_05_amounts_beyond_32_bits_are_paid_booked_and_shown(app: Flask, scene: 
     assert one(scene, "SELECT sum(amount) FROM posting WHERE side = 'D'") == 2 * amount
 
 
+def test_05_no_column_of_money_is_narrower_than_64_bits(scene: Scene) -> None:
+    """Defect 5: statements, collection, refunds and every other place where an amount is written."""
+    narrow = """
+    SELECT table_name || '.' || column_name FROM information_schema.columns
+    WHERE table_schema = 'public' AND data_type IN ('smallint', 'integer', 'real', 'double precision')
+      AND column_name ~ '(amount|principal|debit|credit|balance|income|price)' ORDER BY 1
+    """
+    with scene.runtime.database.begin() as uow:
+        assert uow.run(narrow).fetchall() == []
+
+
 def test_06_time_of_payment_is_the_banks_and_ours_is_kept_beside(
     app: Flask, client: FlaskClient, scene: Scene, clock: FixedClock
 ) -> None:
@@ -298,8 +340,10 @@ def test_08_provider_that_says_pending_is_asked_until_it_says_something_else(
     attempt = scene.attempt(order, provider_account="a")
 
     def ask() -> None:
-        clock.set(one(scene, "SELECT next_query_at FROM payment_attempt WHERE id = %s", attempt.id))
-        query_due()
+        due = one(scene, "SELECT next_query_at FROM payment_attempt WHERE id = %s", attempt.id)
+        assert due <= clock.now() + timedelta(hours=1)
+        clock.set(due)
+        assert query_due() == "1 attempts to query"
         query_attempt(attempt_id=str(attempt.id))
 
     def says(outcome: Outcome) -> Evidence:
@@ -335,19 +379,40 @@ def test_09_references_of_one_second_are_all_different_and_fit_a_banks_field(
     )
 
 
+@pytest.mark.parametrize(
+    "column", ["payment_order.order_ref", "payment_order.payment_code", "payment_attempt.attempt_ref"]
+)
+def test_09_reference_that_was_given_is_given_to_nobody_else(
+    scene: Scene, postgres: TestServer, column: str
+) -> None:
+    """Defect 9: nothing kept one reference from standing for two payments. Here the database does."""
+    for _ in range(2):
+        scene.attempt(scene.order())
+    table, name = column.split(".")
+    alike = f"UPDATE {table} SET {name} = (SELECT min({name}) FROM {table})"
+    with pytest.raises(UniqueViolation, match=name), postgres.superuser() as connection:
+        connection.execute(alike)
+
+
 def test_10_refusal_after_the_success_changes_nothing(client: FlaskClient, scene: Scene) -> None:
     """Defect 10: a failure that came after the success took the payment away."""
     order = scene.order()
     attempt = scene.attempt(order)
     assert ipn(client, scene, attempt) == "00"
-    ipn(client, scene, attempt, vnp_ResponseCode="24", vnp_TransactionStatus="02")
+    assert ipn(client, scene, attempt, vnp_ResponseCode="24", vnp_TransactionStatus="02") == "02"
     assert state(scene, order) == "paid"
     assert [ipn(client, scene, attempt) for _ in range(3)] == ["02"] * 3
+    assert cases(scene) == []
+    # The provider's own answer that denies the payment is for a person to look at, and takes nothing away either.
+    scene.apply(scene.evidence(attempt, Outcome.REJECTED, source=EvidenceSource.STATUS_QUERY))
+    assert state(scene, order) == "paid"
+    assert cases(scene) == [("reversed_after_capture", "ask_provider")]
     assert one(scene, "SELECT count(*) FROM journal_entry") == 1
 
 
-def test_10_success_after_the_order_was_cancelled_is_money_with_a_case(
-    app: Flask, client: FlaskClient, scene: Scene, clock: FixedClock
+@pytest.mark.parametrize("ended", ["cancelled", "expired"])
+def test_10_success_after_the_order_has_ended_is_money_with_a_case(
+    app: Flask, client: FlaskClient, scene: Scene, clock: FixedClock, ended: str
 ) -> None:
     """Defect 10: money for a dead order vanished. Here it lies in suspense, with a refund proposed."""
     portal = PortalApi.of(app, scene)
@@ -355,10 +420,14 @@ def test_10_success_after_the_order_was_cancelled_is_money_with_a_case(
     view = scene.reload(one(scene, "SELECT id FROM payment_order WHERE order_ref = %s", order["order_ref"]))
     attempt = scene.attempt(view)
     assert ipn(client, scene, attempt, vnp_ResponseCode="24", vnp_TransactionStatus="02") == "00"
-    assert portal.post(f"/payment-orders/{order['order_ref']}/cancel", {}).status_code == 200
+    if ended == "cancelled":
+        assert portal.post(f"/payment-orders/{order['order_ref']}/cancel", {}).status_code == 200
+    else:
+        clock.set(view.expires_at)
+        assert expire_due() == "1 orders expired"
     statement = scene.evidence(attempt, source=EvidenceSource.STATEMENT)
     scene.apply(statement)
-    assert portal.get(f"/payment-orders/{order['order_ref']}").json["status"] == "cancelled"
+    assert portal.get(f"/payment-orders/{order['order_ref']}").json["status"] == ended
     assert cases(scene) == [("late_success", "refund")]
     assert (
         one(scene, "SELECT sum(amount) FROM posting WHERE side = 'C' AND account_code = 'suspense'")
@@ -381,6 +450,31 @@ def test_11_second_bank_of_one_decision_is_a_duplicate_with_a_refund(
     payable = "SELECT sum(amount) FROM posting WHERE side = 'C' AND account_code = 'beneficiary_payable'"
     assert one(scene, payable) == order.amount.amount
     assert one(scene, "SELECT count(*) FROM payment_attempt WHERE state = 'succeeded'") == 1
+
+
+def test_11_second_bank_is_not_asked_while_the_first_has_no_outcome(
+    door: FlaskClient, town: Scene, wire: Canned
+) -> None:
+    """Defect 11: a second session began at another bank while the first was under way."""
+    wire.body = b"{}"
+    order = town.order()
+    page = page_token(door, order)
+    first = town.attempt(order)
+    choose(door, order, PLATFORM, page)
+    assert wire.sent == []
+    ipn(door, town, first, vnp_ResponseCode="24", vnp_TransactionStatus="02")
+    choose(door, order, PLATFORM, page)
+    assert len(wire.sent) == 1
+
+
+def test_11_database_holds_one_live_attempt_of_an_order(scene: Scene, postgres: TestServer) -> None:
+    """Defect 11: whatever code forgets to look, two sessions of one order can not be under way."""
+    order = scene.order()
+    scene.apply(scene.evidence(scene.attempt(order), Outcome.REJECTED))
+    scene.attempt(order, provider_account=SANDBOX)
+    again = "UPDATE payment_attempt SET state = 'sent', next_query_at = now() WHERE state = 'failed'"
+    with pytest.raises(UniqueViolation, match="live_or_paid"), postgres.superuser() as connection:
+        connection.execute(again)
 
 
 def test_11_second_order_of_one_decision_is_refused(app: Flask, scene: Scene) -> None:
@@ -412,9 +506,23 @@ def test_12_lines_stay_lines_and_come_to_the_total(door: FlaskClient, town: Scen
     message = json.loads(sent)
     block = message["ThongTinBienLai"]
     assert [line["SoTien"] for line in block["PhiLePhi"]] == ["150000", "50000"]
-    assert sum(int(line["SoTien"]) for line in block["DSKhoanNop"]) == int(message["SoTien"]) == 200_000
+    assert [line["SoTien"] for line in block["DSKhoanNop"]] == ["150000", "50000"]
+    assert message["SoTien"] == "200000"
     assert block["SoCMNDNguoiNop"] == "000000000001"
     assert [line.amount.amount for line in town.reload(order.id).lines] == [150_000, 50_000]
+
+
+def test_12_lines_that_do_not_come_to_the_total_are_not_sent(
+    door: FlaskClient, town: Scene, wire: Canned, postgres: TestServer
+) -> None:
+    """Defect 12: nothing compared the lines with the total."""
+    order = town.order(town.fee(150_000, 50_000))
+    with postgres.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE payment_order_line SET amount = amount - 1 WHERE line_no = 1")
+    choose(door, order, PLATFORM)
+    assert wire.sent == []
+    assert state(town, order) == "open"
 
 
 @pytest.mark.parametrize("number", ["000000000", "000000000000", "111111111", "12345"])

@@ -130,6 +130,8 @@ def test_banner_names_the_pages_the_logins_and_the_data(
         "http://127.0.0.1:8000/console/",
         "http://127.0.0.1:8000/docs",
         "http://127.0.0.1:8100/",
+        "sh examples/bank/pay_at_counter.sh MÃ-HỒ-SƠ http://127.0.0.1:8000",
+        "PAYCLEAR=http://127.0.0.1:8000 sh examples/bank/vietinbank.sh",
         "console: officer / demo",
         "Ctrl-C",
         str(tmp_path),

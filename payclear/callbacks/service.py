@@ -16,6 +16,7 @@ from payclear.contract.messages import Acknowledgement, InboundRequest, Verified
 from payclear.contract.outcomes import CallbackVerdict
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
+from payclear.identity.domain import is_address_allowed
 from payclear.kernel.ids import new_uuid
 from payclear.orders.evidence import Applied, apply_evidence, note_hint
 from payclear.runtime import Runtime
@@ -23,6 +24,7 @@ from payclear.sealing.service import DaySeal, open_raw
 
 log = logging.getLogger(__name__)
 
+ADDRESS_REFUSED = "address_refused"
 TRIES_MAX = 8
 FIRST_PAUSE = timedelta(seconds=5)
 # Headers that say something about the message; everything else (cookies, proxies' own) is not kept.
@@ -32,9 +34,17 @@ _INBOX = "inbound_callback"
 UNSETTLED = frozenset({CallbackVerdict.ORDER_NOT_FOUND, CallbackVerdict.TRY_AGAIN})
 
 
-def receive(runtime: Runtime, account_code: str, request: InboundRequest) -> Acknowledgement:
-    """Take one callback of a provider account; raises UnknownProviderAccount."""
+def receive(
+    runtime: Runtime, account_code: str, request: InboundRequest, *, address: str = ""
+) -> Acknowledgement:
+    """Take one callback of a provider account from a network address; raises UnknownProviderAccount.
+
+    From a network that is not on the account's list it is answered as a forged one: its signature is not even looked at.
+    """
     line = runtime.providers.get(account_code)
+    if not is_address_allowed(address, line.allowed_networks):
+        _count_rejection(runtime, line, ADDRESS_REFUSED)
+        return line.provider.acknowledge(line.account, CallbackVerdict.SIGNATURE_INVALID, request)
     try:
         verified = line.provider.verify_callback(line.account, request)
     except (SignatureInvalid, CallbackMalformed) as error:

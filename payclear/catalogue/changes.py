@@ -19,7 +19,7 @@ from payclear.catalogue import change_queries as queries
 from payclear.catalogue.differences import Difference, RowChange, current_rows, difference
 from payclear.catalogue.domain import CHANGE_STATES, ChangeState, RowAction
 from payclear.catalogue.formats import FileRow, Problem, Read, read_file
-from payclear.catalogue.tables import TABLES, Row, TableSpec
+from payclear.catalogue.tables import TABLES, Row, TableSpec, absent
 from payclear.catalogue.writing import try_to_write, write
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
@@ -221,13 +221,19 @@ def change_rows(uow: UnitOfWork, change_id: UUID) -> list[RowChange]:
             table=table,
             row_id=row_id,
             action=RowAction(action),
-            before=before,
-            after=after,
+            before=before and _as_now(table, before),
+            after=_as_now(table, after),
             file=file,
             line=line,
         )
         for table, row_id, action, before, after, file, line in found
     ]
+
+
+def _as_now(table: str, row: Row) -> Row:
+    """A kept row as the table is now: a column that came later is what it is where a file does not name it."""
+    columns = TABLES[table].columns
+    return {name: row[name] if name in row else absent(column) for name, column in columns.items()}
 
 
 def predecessors(uow: UnitOfWork, rows: Sequence[RowChange]) -> dict[tuple[str, str], Row]:

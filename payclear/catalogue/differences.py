@@ -139,8 +139,9 @@ def _compared(
     )
     if before is None:
         begins = _day(row.values["valid_from" if spec.is_dated else "on_date"])
-        is_past = begins <= today and not _may_begin_in_the_past(
-            spec, row.values, standing[row.table].values()
+        is_past = begins <= today and not (
+            _may_begin_in_the_past(spec, row.values, standing[row.table].values())
+            and _keeps_its_name(row, standing)
         )
         return (None, row.problem("rewrites_the_past", day=begins.isoformat())) if is_past else (change, None)
     if not spec.is_dated:
@@ -166,6 +167,14 @@ def _may_begin_in_the_past(spec: TableSpec, values: Row, standing: Iterable[Row]
     return not any(
         all(row[name] == values[name] for name in spec.case) and not _is_withdrawn(row) for row in standing
     )
+
+
+def _keeps_its_name(row: FileRow, standing: Tables) -> bool:
+    """Whether receipts of days that have passed go on naming the agency as they were printed."""
+    agency = (
+        standing["agency"].get(row.values.get("agency_code") or "") if row.table == "agency_place" else None
+    )
+    return agency is None or all(row.values[name] == agency[name] for name in ("name_vi", "name_en"))
 
 
 def _ended_predecessor(

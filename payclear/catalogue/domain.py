@@ -51,8 +51,9 @@ class FeeBearer(StrEnum):
 class Rule:
     """One routing rule; a condition that is None fits everything. The lowest rank that fits decides.
 
-    Amounts are in đồng, from and to included. `time_from` is included, `time_to` is not, both in Viet Nam; a span may
-    cross midnight. `cut_off_within_minutes`: the account's business day ends within so many minutes.
+    A procedure is named by its national code. Amounts are in đồng, from and to included. `time_from` is included,
+    `time_to` is not, both in Viet Nam; a span may cross midnight. `cut_off_within_minutes`: the account's business day
+    ends within so many minutes.
     """
 
     code: str
@@ -64,6 +65,8 @@ class Rule:
     method: Method | None = None
     kind: str | None = None
     agency_code: str | None = None
+    portal_code: str | None = None
+    procedure_code: str | None = None
     amount_from: int | None = None
     amount_to: int | None = None
     payer_fee_above: int | None = None
@@ -130,10 +133,12 @@ class CollectionTiming(StrEnum):
 
 
 class TariffType(StrEnum):
-    """State revenue that has a tariff: phí or lệ phí."""
+    """What a price is: phí or lệ phí, the state's revenue, or the service of somebody else beside it."""
 
     FEE_PHI = "fee_phi"
     FEE_LE_PHI = "fee_le_phi"
+    COURIER = "courier"
+    OTHER_SERVICE = "other_service"
 
 
 class TariffBasis(StrEnum):

@@ -52,6 +52,7 @@ ABSENT: dict[str, Any] = {
     "per_million": 0,
     "vat_inclusive": True,
     "vat_per_mille": 0,
+    "has_state_fee": True,
     "discount": "0/1",
     "is_optional": False,
     "rounding_mode": "half_up",

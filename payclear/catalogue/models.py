@@ -133,6 +133,8 @@ class RoutingRule(Base):
     method: Mapped[str | None]
     kind: Mapped[str | None]
     agency_code: Mapped[str | None]
+    portal_code: Mapped[str | None]
+    procedure_code: Mapped[str | None]
     amount_from: Mapped[int | None] = mapped_column(BigInteger)
     amount_to: Mapped[int | None] = mapped_column(BigInteger)
     payer_fee_above: Mapped[int | None] = mapped_column(BigInteger)

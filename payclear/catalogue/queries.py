@@ -22,16 +22,24 @@ AGENCY_ON = """
 SELECT 1 FROM agency WHERE code = %s AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
 """
 
-AGENCY_NAMES = """
-SELECT a.code, coalesce(p.name_vi, a.name_vi), coalesce(p.name_en, a.name_en)
-FROM agency a LEFT JOIN agency_place p ON p.agency_code = a.code
-     AND p.valid_from <= %(on)s AND (p.valid_to IS NULL OR p.valid_to >= %(on)s)
-WHERE a.code = ANY(%(codes)s)
+# What the agency `a` is called on the day `named_on`; one that is no more keeps its last name. For statements of features above.
+AGENCY_NAME_VI, AGENCY_NAME_EN = "coalesce(named.name_vi, a.name_vi)", "coalesce(named.name_en, a.name_en)"
+AGENCY_NAMED = """
+LEFT JOIN LATERAL (
+    SELECT p.name_vi, p.name_en FROM agency_place p
+    WHERE p.agency_code = a.code AND p.valid_from <= %(named_on)s AND (p.valid_to IS NULL OR p.valid_to >= p.valid_from)
+    ORDER BY p.valid_from DESC LIMIT 1
+) AS named ON true
+"""
+AGENCY_NAMES = f"""
+SELECT a.code, {AGENCY_NAME_VI}, {AGENCY_NAME_EN} FROM agency a {AGENCY_NAMED}
+WHERE a.code = ANY((SELECT %(codes)s::text[])::text[])
 """
 
 _RULE = """
-SELECT code, valid_from, valid_to, rank, effect, provider_account, method, kind, agency_code, amount_from, amount_to,
-       payer_fee_above, health, cut_off_within_minutes, day, time_from, time_to, reason_vi, reason_en, legal_basis
+SELECT code, valid_from, valid_to, rank, effect, provider_account, method, kind, agency_code, portal_code,
+       procedure_code, amount_from, amount_to, payer_fee_above, health, cut_off_within_minutes, day, time_from, time_to,
+       reason_vi, reason_en, legal_basis
 FROM routing_rule
 """
 RULES = _RULE + "ORDER BY rank, code, valid_from"
@@ -52,6 +60,15 @@ PROGRAMMES_ON = _PROGRAMME + (
 
 AGENCY_CODES = "SELECT code FROM agency ORDER BY code"
 
+# The latest period of a code says which national procedure it stands for.
+PROCEDURE_CODES = """
+SELECT named.code, named.national_code
+FROM (SELECT code, coalesce(national_code, code) AS national_code, valid_from, id FROM procedure
+      UNION SELECT online_service_code, coalesce(national_code, code), valid_from, id FROM procedure
+      WHERE online_service_code IS NOT NULL) AS named
+ORDER BY named.valid_from, named.id
+"""
+
 DAYS_ON = "SELECT institution, kind, name_vi FROM calendar_day WHERE on_date = %s"
 
 # A row whose last day is before its first was withdrawn before it came into force: it is in force on no day.
@@ -60,7 +77,7 @@ _ON = "valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)"
 
 PROCEDURES = f"""
 SELECT id, code, coalesce(national_code, code) AS national_code, online_service_code, agency_code, name_vi,
-       collection_mode, collection_timing, valid_from, valid_to, legal_basis
+       collection_mode, collection_timing, has_state_fee, valid_from, valid_to, legal_basis
 FROM procedure WHERE (code = %(code)s OR online_service_code = %(code)s) AND {_STANDS}
 ORDER BY valid_from, id
 """
@@ -73,7 +90,7 @@ ORDER BY item_code, valid_from, id
 """
 
 # An agency that stands below itself by mistake ends the path; it is no endless one.
-AGENCY_PATH = """
+_PATH = """
 WITH RECURSIVE path AS (
     SELECT %(agency_code)s::text AS code, 1 AS place, ARRAY[%(agency_code)s::text] AS seen
     UNION ALL
@@ -82,7 +99,16 @@ WITH RECURSIVE path AS (
     WHERE a.parent_code IS NOT NULL AND a.parent_code <> ALL (path.seen)
       AND a.valid_from <= %(on)s AND (a.valid_to IS NULL OR a.valid_to >= %(on)s)
 )
-SELECT code FROM path ORDER BY place
+"""
+AGENCY_PATH = _PATH + "SELECT code FROM path ORDER BY place"
+
+ACCOUNTS_OF = f"""{_PATH}
+SELECT b.code, b.kind,
+       b.agency_code IN (SELECT code FROM path)
+       OR EXISTS (SELECT 1 FROM service_account
+                  WHERE beneficiary_account = b.code AND {_ON}
+                    AND (agency_code IS NULL OR agency_code IN (SELECT code FROM path)))
+FROM beneficiary_account b WHERE b.code = ANY(%(codes)s) AND {_ON}
 """
 
 SERVICE_ACCOUNTS = f"""

@@ -35,6 +35,7 @@ class ProcedureRecord:
     name_vi: str
     collection_mode: str
     collection_timing: str
+    has_state_fee: bool
     valid_from: date
     valid_to: date | None
     legal_basis: str

@@ -7,7 +7,7 @@ withdrawn before it came into force. Triggers refuse a rewritten row and two per
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Text
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -85,7 +85,10 @@ class BudgetCode(Dated, Base):
 
 
 class Procedure(Dated, Base):
-    """An administrative procedure. `national_code` leads from a local code to the national one; empty on the national."""
+    """An administrative procedure. `national_code` leads from a local code to the national one; empty on the national.
+
+    Without `has_state_fee` it asks for no phí or lệ phí: what is paid is for the service of somebody else, such as EVN.
+    """
 
     __tablename__ = "procedure"
     __table_args__ = (
@@ -104,6 +107,7 @@ class Procedure(Dated, Base):
     name_vi: Mapped[str]
     collection_mode: Mapped[str]
     collection_timing: Mapped[str]
+    has_state_fee: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class Tariff(Dated, Base):

@@ -14,10 +14,9 @@ from payclear.catalogue.domain import (
     Rule,
     RuleEffect,
 )
-from payclear.catalogue.models import DayKind
+from payclear.catalogue.models import BeneficiaryKind, DayKind
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.calendar import BusinessCalendar
-from payclear.kernel.clock import vietnam_date
 from payclear.kernel.errors import InvalidInput
 
 
@@ -37,6 +36,12 @@ class UnknownBeneficiaryAccount(InvalidInput):
     """A beneficiary account is not in the catalogue on this day."""
 
     code = "unknown_beneficiary_account"
+
+
+class BeneficiaryAccountRefused(InvalidInput):
+    """This money may not go to this account: it is another agency's, or the state's and the money is not; `reason` says."""
+
+    code = "beneficiary_account_refused"
 
 
 def business_calendar(uow: UnitOfWork, institution: str = "") -> BusinessCalendar:
@@ -62,6 +67,29 @@ def require_accounts(uow: UnitOfWork, codes: Sequence[str], on: date) -> None:
     missing = uow.run(queries.MISSING_ACCOUNTS, (list(codes), on, on)).fetchone()
     if missing:
         raise UnknownBeneficiaryAccount("no such account on this day", beneficiary_account=missing[0][:40])
+
+
+def require_accounts_of(
+    uow: UnitOfWork, agency_code: str, codes: Sequence[str], on: date, *, is_state_money: bool
+) -> None:
+    """Raise UnknownBeneficiaryAccount or BeneficiaryAccountRefused unless this money of an agency may go to every account.
+
+    An account is the agency's own, or of one above it, or a `service_account` row names it for one of them on the day.
+    The state's money never goes to a non-state account, money of somebody else never to another.
+    """
+    values = {"agency_code": agency_code, "codes": list(codes), "on": on}
+    found = {code: (kind, is_ours) for code, kind, is_ours in uow.run(queries.ACCOUNTS_OF, values)}
+    for code in codes:
+        if code not in found:
+            raise UnknownBeneficiaryAccount("no such account on this day", beneficiary_account=code[:40])
+        kind, is_ours = found[code]
+        reason = "" if is_ours else "another_agency"
+        if (kind == BeneficiaryKind.NON_STATE) == is_state_money:
+            reason = "not_of_the_state" if is_state_money else "state_account"
+        if reason:
+            raise BeneficiaryAccountRefused(
+                "not for this money", beneficiary_account=code, agency_code=agency_code[:40], reason=reason
+            )
 
 
 def require_budget_codes(uow: UnitOfWork, codes: Sequence[tuple[BudgetCodeKind, str]], on: date) -> None:
@@ -92,9 +120,9 @@ def beneficiary_of(uow: UnitOfWork, code: str) -> Beneficiary:
     return Beneficiary(row[0], row[1], row[2] or "", row[3] or "")
 
 
-def agency_names(uow: UnitOfWork, codes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """What agencies are called today, in Vietnamese and English, by code."""
-    named = uow.run(queries.AGENCY_NAMES, {"codes": list(codes), "on": vietnam_date(uow.now)})
+def agency_names(uow: UnitOfWork, codes: Sequence[str], *, on: date) -> dict[str, tuple[str, str]]:
+    """What agencies are called on a day, in Vietnamese and English, by code."""
+    named = uow.run(queries.AGENCY_NAMES, {"codes": list(codes), "named_on": on})
     return {code: (vi, en) for code, vi, en in named}
 
 
@@ -117,6 +145,11 @@ def fee_programmes(uow: UnitOfWork, on: date | None = None) -> list[FeeProgramme
 def agency_codes(uow: UnitOfWork) -> list[str]:
     """The codes of every agency there ever was."""
     return [row[0] for row in uow.run(queries.AGENCY_CODES)]
+
+
+def procedure_codes(uow: UnitOfWork) -> dict[str, str]:
+    """The national code behind every code there ever was of a procedure or its online service."""
+    return dict(uow.run(queries.PROCEDURE_CODES).fetchall())
 
 
 def is_business_day_for(uow: UnitOfWork, institutions: Sequence[str], on: date) -> dict[str, bool]:

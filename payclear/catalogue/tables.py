@@ -198,7 +198,12 @@ TABLES: dict[str, TableSpec] = {
             check=_parameter_problem,
         ),
         TableSpec(model=CalendarDay, identity=("institution", "on_date"), past=Past.NEVER, is_dated=False),
-        TableSpec(model=RoutingRule, identity=("code", "valid_from"), references=(_AGENCY,), past=Past.NEVER),
+        TableSpec(
+            model=RoutingRule,
+            identity=("code", "valid_from"),
+            references=(_AGENCY, Reference(column="procedure_code", table="procedure")),
+            past=Past.NEVER,
+        ),
         TableSpec(
             model=ServiceFeeProgramme,
             identity=("code", "valid_from"),

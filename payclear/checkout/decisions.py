@@ -7,8 +7,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import time
+from dataclasses import asdict, dataclass, replace
+from datetime import date, time
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,9 @@ from payclear.gateway.domain import HealthState
 from payclear.gateway.health import snapshot
 from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import new_uuid
+from payclear.obligations.domain import ObligationKind
+from payclear.obligations.fees.collection import collections
+from payclear.obligations.fees.pricing import procedures_behind
 from payclear.orders.domain import AttemptState
 from payclear.orders.records import AttemptView, OrderView
 from payclear.runtime import Runtime
@@ -53,7 +56,9 @@ def decide(runtime: Runtime, uow: UnitOfWork, order: OrderView) -> Routing:
         candidate_of(line, health=healths[line.code].state, is_business_day=business_days[line.code])
         for line in lines
     ]
-    choices = route(facts_of(order), candidates, rules, programmes, now=uow.now)
+    procedures = procedures_of(uow, order) if any(rule.procedure_code for rule in rules) else frozenset({""})
+    facts = replace(facts_of(order, procedures), is_counter_only=is_counter_only(uow, order, on))
+    choices = route(facts, candidates, rules, programmes, now=uow.now)
     return Routing(choices=choices, rules_digest=digest(rules, programmes))
 
 
@@ -75,13 +80,26 @@ def candidate_of(
     )
 
 
-def facts_of(order: OrderView) -> OrderFacts:
+def procedures_of(uow: UnitOfWork, order: OrderView) -> frozenset[str]:
+    """The national procedures of an order's dossiers, "" for what is no dossier; asked only where a rule names one."""
+    return frozenset(procedures_behind(uow, [document.obligation_id for document in order.documents]))
+
+
+def is_counter_only(uow: UnitOfWork, order: OrderView, on: date) -> bool:
+    """Whether the order holds a dossier's fee that is taken at counters only."""
+    dossiers = [each.obligation_id for each in order.documents if each.kind == ObligationKind.DOSSIER_FEE]
+    return bool(dossiers) and any(each.is_counter_only for each in collections(uow, dossiers, on).values())
+
+
+def facts_of(order: OrderView, procedures: frozenset[str]) -> OrderFacts:
     """What rules may know of an order."""
     failed = [attempt.provider_account for attempt in order.attempts if attempt.state == AttemptState.FAILED]
     return OrderFacts(
         amount=order.amount,
         kinds=frozenset(document.kind for document in order.documents),
         agencies=frozenset(document.agency_code for document in order.documents),
+        portal=order.portal_code,
+        procedures=procedures,
         refused=Counter(failed),
     )
 

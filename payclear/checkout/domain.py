@@ -34,6 +34,7 @@ class PageKind(StrEnum):
 
 
 WAITING: Final = frozenset({PageKind.CONTINUE, PageKind.SCAN, PageKind.RESUME, PageKind.CONFIRMING})
+_ASKS_TO_PAY: Final = frozenset({PageKind.CHOOSE, PageKind.EXPIRED, PageKind.FAILED})
 _CLOSED: Final = {
     OrderState.FAILED: PageKind.FAILED,
     OrderState.EXPIRED: PageKind.EXPIRED,
@@ -59,15 +60,23 @@ class Standing:
 
 
 def standing_of(
-    order: OrderView, *, now: datetime, attempts_max: int, last_call: timedelta, resume_after: timedelta
+    order: OrderView,
+    *,
+    now: datetime,
+    attempts_max: int,
+    last_call: timedelta,
+    resume_after: timedelta,
+    late_money: bool = False,
 ) -> Standing:
     """Which page an order needs. Total over all states of orders and attempts.
 
     No new attempt is offered when less than `last_call` is left. After `resume_after` whoever was calling the
-    provider for an attempt has surely gone, and the call may be made again.
+    provider for an attempt has surely gone, and the call may be made again. `late_money`: money for the same has come
+    since for another order, which had ended.
     """
+    kind = _kind(order, now=now, attempts_max=attempts_max, last_call=last_call, resume_after=resume_after)
     return Standing(
-        kind=_kind(order, now=now, attempts_max=attempts_max, last_call=last_call, resume_after=resume_after),
+        kind=PageKind.REVIEW if late_money and kind in _ASKS_TO_PAY else kind,
         attempt=order.live_attempt or _paid_attempt(order),
         last_refused=_last_refused(order),
         has_surplus=any(attempt.state == AttemptState.SURPLUS for attempt in order.attempts),

@@ -57,6 +57,11 @@ class Offers:
         return sum(len(group.offers) for group in self.groups)
 
     @property
+    def is_counter_procedure(self) -> bool:
+        """Whether nothing is offered because the fee is taken at counters only."""
+        return any(offer.refusal is Refusal.COUNTER_PROCEDURE for offer in self.closed)
+
+    @property
     def has_fee(self) -> bool:
         """Whether any of them costs the payer something."""
         return any(offer.fee for group in self.groups for offer in group.offers)

@@ -11,9 +11,8 @@ from flask import Blueprint, Response, current_app, request
 
 from payclear.checkout import offers, service
 from payclear.checkout.domain import PageKind, Standing, return_link, subject_of
-from payclear.contract.messages import InboundRequest
 from payclear.contract.registry import ProviderLine
-from payclear.http.bodies import read_body
+from payclear.http.bodies import read_inbound
 from payclear.http.forms import FIELD, form_token, require_form_token, require_same_origin
 from payclear.http.headers import allow_form_targets
 from payclear.http.html import answer_errors_with_pages, locale_of, render, see_other
@@ -76,7 +75,8 @@ def come_back(provider_account: str, lang: str = "vi") -> Response:
     """The browser comes back from a provider: ask the provider, then show the order's page."""
     runtime = current()
     limit_visitors(VIEWS)
-    returned = service.returned_attempt(runtime, provider_account, _inbound(runtime))
+    told = read_inbound(RETURN_BYTES_MAX, received_at=runtime.clock.now())
+    returned = service.returned_attempt(runtime, provider_account, told)
     locale = locale_of(lang)
     if returned is None:
         return render("checkout/return_unknown.html", locale=locale, status=404)
@@ -101,6 +101,7 @@ def _page(runtime: Runtime, token: str, *, problem: str = "") -> Response:
         order=order,
         standing=standing,
         exemptions=shown.exemptions,
+        given_back=shown.given_back,
         offers=offers.arrange(choices, runtime.providers, locale),
         problem=problem,
         provider_name=_provider_name(runtime, standing, locale),
@@ -145,17 +146,6 @@ def _form_token(runtime: Runtime, token: str) -> str:
 def _may_ask(runtime: Runtime, attempt_id: str) -> bool:
     """A reloaded return address asks the provider a few times at most; the page works without."""
     return is_allowed(current_app, RETURNS, attempt_id, now_s=runtime.clock.monotonic())
-
-
-def _inbound(runtime: Runtime) -> InboundRequest:
-    return InboundRequest(
-        method=request.method,
-        path=request.path,
-        query_string=request.query_string,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=read_body(RETURN_BYTES_MAX),
-        received_at=runtime.clock.now(),
-    )
 
 
 def _public_url(runtime: Runtime) -> str:

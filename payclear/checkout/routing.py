@@ -29,6 +29,7 @@ class Refusal(StrEnum):
 
     NOT_ONLINE = "not_online"
     COUNTER_ONLY = "counter_only"  # its bank collects at counters; shown as information
+    COUNTER_PROCEDURE = "counter_procedure"  # the order holds a fee that the catalogue takes at counters only
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
     PAUSED = "paused"  # its circuit is open: nobody may call
@@ -53,12 +54,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFacts:
-    """What rules may know of an order. `refused`: how often each account has refused it before."""
+    """What rules may know of an order. `refused`: how often each account has refused it before.
+
+    `procedures` are national codes; what is owed for no dossier counts as the procedure "". `is_counter_only`: it holds a
+    fee that is taken at counters only, and no rule may offer it online.
+    """
 
     amount: Money
     kinds: frozenset[str]
     agencies: frozenset[str]
+    portal: str
+    procedures: frozenset[str]
     refused: Mapping[str, int]
+    is_counter_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,8 @@ class Case:
     on: date
     kinds: frozenset[str]
     agencies: frozenset[str]
+    portal: str
+    procedures: frozenset[str]
     amount: int
     payer_fee: int
     health: HealthState
@@ -106,6 +116,10 @@ def _fits_agencies(rule: Rule, agencies: frozenset[str]) -> bool:
     return _fits_set(rule, rule.agency_code, agencies)
 
 
+def _fits_procedures(rule: Rule, procedures: frozenset[str]) -> bool:
+    return _fits_set(rule, rule.procedure_code, procedures)
+
+
 def _fits_set(rule: Rule, named: str | None, found: frozenset[str]) -> bool:
     """An order of several kinds is withheld for the sake of one of them, and offered only for the sake of all."""
     if named is None:
@@ -134,6 +148,8 @@ CONDITIONS: Final[Mapping[str, Callable[[Rule, Any], bool]]] = MappingProxyType(
         "on": lambda rule, on: rule.valid_from <= on and (rule.valid_to is None or on <= rule.valid_to),
         "kinds": _fits_kinds,
         "agencies": _fits_agencies,
+        "portal": lambda rule, portal: rule.portal_code in (None, portal),
+        "procedures": _fits_procedures,
         "amount": lambda rule, amount: (
             (rule.amount_from is None or rule.amount_from <= amount)
             and (rule.amount_to is None or amount <= rule.amount_to)
@@ -213,7 +229,7 @@ def _choice(
         agencies=order.agencies,
     )
     case = case_of(order, candidate, fee, now)
-    refusal, limit = _bound(candidate, order.amount)
+    refusal, limit = _bound(candidate, order)
     rule = None
     if refusal is None:
         is_offered, rule = ruling(case, turn)
@@ -242,6 +258,8 @@ def case_of(order: OrderFacts, candidate: Candidate, fee: ServiceFee | None, now
         on=local.date(),
         kinds=order.kinds,
         agencies=order.agencies,
+        portal=order.portal,
+        procedures=order.procedures,
         amount=order.amount.amount,
         payer_fee=fee.for_payer.amount if fee else 0,
         health=candidate.health,
@@ -251,8 +269,11 @@ def case_of(order: OrderFacts, candidate: Candidate, fee: ServiceFee | None, now
     )
 
 
-def _bound(candidate: Candidate, amount: Money) -> tuple[Refusal | None, Money | None]:
+def _bound(candidate: Candidate, order: OrderFacts) -> tuple[Refusal | None, Money | None]:
     """What stands against an account whatever the rules say."""
+    amount = order.amount
+    if order.is_counter_only and candidate.is_online:
+        return (Refusal.COUNTER_ONLY if candidate.collects else Refusal.COUNTER_PROCEDURE), None
     if not candidate.is_online:
         return (Refusal.COUNTER_ONLY if candidate.collects else Refusal.NOT_ONLINE), None
     if amount.amount < candidate.amount_min:

@@ -15,7 +15,12 @@ from payclear.checkout.routing import CONDITIONS, DAY_MINUTES, in_turn, is_ruled
 
 Box = tuple[frozenset[int], ...]
 _DIMENSIONS: Final = tuple(name for name in CONDITIONS if name not in ("account", "method"))
-_OTHER: Final = ""  # an agency or kind that no rule names
+_OTHER: Final = ""  # an agency, portal or procedure that no rule names
+# How orders are called by whom or what they are for: one that is named, and all others.
+_ORDERS: Final = {
+    "portal": ("of the portal", "of every portal that no rule names"),
+    "procedures": ("for the procedure", "for every procedure that no rule names, or for no dossier"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +46,13 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What there is to name."""
+    """What there is to name; `procedures` has the national code behind every code."""
 
     accounts: Sequence[AccountFacts]
     kinds: Sequence[str]
     agencies: Sequence[str]
+    portals: Sequence[str]
+    procedures: Mapping[str, str]
 
 
 def check(rules: Sequence[Rule], programmes: Sequence[FeeProgramme], known: Known) -> list[Problem]:
@@ -61,6 +68,7 @@ def check(rules: Sequence[Rule], programmes: Sequence[FeeProgramme], known: Know
     problems += _programme_problems(programmes, known)
     if any(rule.decides for rule in turn):
         problems += _unoffered(lives)
+        problems += _left_out(lives)
     else:
         problems.append(
             Problem(
@@ -84,10 +92,20 @@ def _own_problems(rule: Rule, known: Known) -> Iterable[Problem]:
         ("provider account", rule.provider_account, [account.code for account in known.accounts]),
         ("kind of obligation", rule.kind, known.kinds),
         ("agency", rule.agency_code, known.agencies),
+        ("portal", rule.portal_code, known.portals),
+        ("procedure", rule.procedure_code, known.procedures),
     )
     for what, value, there_are in named:
         if value is not None and value not in there_are:
             yield _of(rule, "unknown_name", f"names the {what} {value}, which is not known")
+    if rule.procedure_code is not None:
+        national = known.procedures.get(rule.procedure_code, rule.procedure_code)
+        if national != rule.procedure_code:
+            yield _of(
+                rule,
+                "not_national",
+                f"names the procedure {rule.procedure_code}: name its national code, {national}",
+            )
     if rule.valid_to is not None and rule.valid_to < rule.valid_from:
         yield _of(rule, "dates_crossed", f"ends on {rule.valid_to}, before it begins")
     amount_from, amount_to = rule.amount_from or 0, rule.amount_to
@@ -178,6 +196,10 @@ def parts_of(rules: Sequence[Rule], account: AccountFacts, known: Known) -> dict
         "kinds": _sets(known.kinds),
         "agencies": _sets(
             [*sorted({rule.agency_code for rule in rules if rule.agency_code is not None}), _OTHER]
+        ),
+        "portal": [*sorted({rule.portal_code for rule in rules if rule.portal_code is not None}), _OTHER],
+        "procedures": _sets(
+            [*sorted({rule.procedure_code for rule in rules if rule.procedure_code is not None}), _OTHER]
         ),
         "amount": [account.amount_min, *sorted(inner)],
         "payer_fee": [0, *sorted(fees)],
@@ -280,6 +302,25 @@ def _unoffered(lives: Sequence[_Life]) -> Iterable[Problem]:
                 sentence=f"No rule ever offers the account {life.account.code}.",
                 is_warning=True,
             )
+
+
+def _left_out(lives: Sequence[_Life]) -> Iterable[Problem]:
+    """Portals and procedures whose orders find no account at all: most often an offer that was to be for them, too."""
+    offers = [box for life in lives for box in life.offered_by_rule]
+    if not offers:
+        return
+    for condition, (one, others) in _ORDERS.items():
+        reached = frozenset().union(*(box[_DIMENSIONS.index(condition)] for box in offers))
+        for at, example in enumerate(lives[0].parts[condition]):
+            names = {example} if isinstance(example, str) else example
+            if at not in reached and len(names) == 1:
+                (name,) = names
+                yield Problem(
+                    code="left_out",
+                    rules=(),
+                    sentence=f"No rule offers any account to orders {others if name == _OTHER else f'{one} {name}'}.",
+                    is_warning=True,
+                )
 
 
 def _programme_problems(programmes: Sequence[FeeProgramme], known: Known) -> Iterable[Problem]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from payclear.catalogue.domain import Method
 from payclear.catalogue.files import load_catalogue
 from payclear.catalogue.final_checks import register_final_check
-from payclear.catalogue.service import agency_codes, fee_programmes, routing_rules
+from payclear.catalogue.service import agency_codes, fee_programmes, procedure_codes, routing_rules
 from payclear.checkout.routing import is_online, method_of
 from payclear.checkout.rule_check import AccountFacts, Known, Problem, check
 from payclear.db.uow import UnitOfWork
+from payclear.identity.activation import portals
 from payclear.kernel.problems import OperatorProblem
 from payclear.obligations.domain import ObligationKind
 from payclear.runtime import Runtime, current
@@ -54,6 +55,8 @@ def _known(runtime: Runtime, uow: UnitOfWork) -> Known:
         accounts=[_account(runtime, code) for code in runtime.settings.provider_accounts],
         kinds=tuple(ObligationKind),
         agencies=agency_codes(uow),
+        portals=[portal.code for portal in portals(uow)],
+        procedures=procedure_codes(uow),
     )
 
 

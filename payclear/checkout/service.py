@@ -24,6 +24,8 @@ from payclear.gateway.domain import Operation
 from payclear.gateway.errors import NotCalled
 from payclear.kernel.errors import ErrorCategory, PayclearError
 from payclear.kernel.ids import split_attempt_ref
+from payclear.kernel.money import Money
+from payclear.ledger.service import given_back
 from payclear.obligations.fees.explaining import pricings
 from payclear.obligations.fees.facts import Exemption
 from payclear.orders.bills import bill_for
@@ -33,6 +35,7 @@ from payclear.orders.errors import AttemptInProgress, OrderNotPayable, TooManyAt
 from payclear.orders.inquiry import ask_provider, bring_forward
 from payclear.orders.records import AttemptView, OrderView
 from payclear.orders.service import get_by_token
+from payclear.orders.suspense import money_came_since
 from payclear.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,7 @@ class ProviderNotOffered(PayclearError):
     category = ErrorCategory.INVALID
 
 
-def standing(runtime: Runtime, order: OrderView) -> Standing:
+def standing(runtime: Runtime, uow: UnitOfWork, order: OrderView) -> Standing:
     """Which page an order needs now, by this process's clock and settings."""
     return standing_of(
         order,
@@ -53,6 +56,7 @@ def standing(runtime: Runtime, order: OrderView) -> Standing:
         attempts_max=runtime.settings.orders.attempts_max,
         last_call=LAST_CALL,
         resume_after=timedelta(seconds=runtime.settings.orders.resume_after_s),
+        late_money=money_came_since(uow, order),
     )
 
 
@@ -60,13 +64,15 @@ def standing(runtime: Runtime, order: OrderView) -> Standing:
 class Shown:
     """What the payment page shows. `routing` only where there is something to choose.
 
-    `exemptions`: why nothing is to be paid, by obligation, for those of the order that are exempted.
+    `exemptions`: why nothing is to be paid, by obligation, for those of the order that are exempted. `given_back`: what
+    went back to the payer of what was paid.
     """
 
     order: OrderView
     standing: Standing
     routing: Routing | None
     exemptions: Mapping[UUID, Exemption]
+    given_back: Money
 
 
 def show(runtime: Runtime, token: str) -> Shown:
@@ -76,15 +82,18 @@ def show(runtime: Runtime, token: str) -> Shown:
     """
     with runtime.database.begin() as uow:
         order = get_by_token(uow, token)
-        now = standing(runtime, order)
+        now = standing(runtime, uow, order)
         routing = None
         if now.kind is PageKind.CHOOSE:
             routing = decide(runtime, uow, order)
             keep(uow, order.id, routing)
         _look(runtime, uow, order)
         exemptions = _exemptions(uow, order)
+        given = Money.zero(order.amount.currency)
+        if now.kind is PageKind.PAID:
+            given = given_back(uow, order.id, order.amount.currency)
         uow.commit()
-    return Shown(order, now, routing, exemptions)
+    return Shown(order, now, routing, exemptions, given)
 
 
 def _exemptions(uow: UnitOfWork, order: OrderView) -> Mapping[UUID, Exemption]:
@@ -148,7 +157,7 @@ def _open_or_resume(
     runtime: Runtime, uow: UnitOfWork, order: OrderView, line: ProviderLine
 ) -> AttemptView | None:
     """A new attempt, or the one whose call was cut off: it is made again with the same reference, never a new one."""
-    now = standing(runtime, order)
+    now = standing(runtime, uow, order)
     if now.kind is PageKind.RESUME and now.attempt is not None:
         repeats_safely = line.provider.manifest.create_repeats_safely
         return now.attempt if repeats_safely and now.attempt.provider_account == line.code else None

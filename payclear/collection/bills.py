@@ -28,6 +28,7 @@ from payclear.orders.collecting import hindrance
 from payclear.orders.domain import OrderState
 from payclear.orders.records import OrderView
 from payclear.orders.service import find_by_payment_code, live_order_of, obligations_of
+from payclear.orders.suspense import ended_order_with_money, money_came_since
 from payclear.security.sealed import Sealer
 
 _SEPARATORS = re.compile(r"[\s.\-]")
@@ -131,6 +132,8 @@ def _of_order(
     uow: UnitOfWork, line: ProviderLine, order: OrderView, call: CollectionCall, sealer: Sealer
 ) -> _Found:
     verdict = hindrance(uow, order, order.attempts)
+    if verdict is None and money_came_since(uow, order):
+        verdict = CollectionVerdict.BEING_CONFIRMED
     if verdict is None and not _takes(line, order.amount):
         verdict = CollectionVerdict.NOT_PAYABLE
     if verdict is not None:
@@ -166,6 +169,8 @@ def _of_obligation(
     if obligation.state not in PAYABLE_STATES:
         is_paid = obligation.state is ObligationState.PAID
         return _Found(verdict=CollectionVerdict.ALREADY_PAID if is_paid else CollectionVerdict.NOT_PAYABLE)
+    if ended_order_with_money(uow, [obligation.id]) is not None:
+        return _Found(verdict=CollectionVerdict.BEING_CONFIRMED)
     today = vietnam_date(uow.now)
     try:
         quote = obligations.quote(uow, obligation, for_date=today)

@@ -26,8 +26,10 @@ from payclear.ledger.domain import Entry, capture_key, suspense_legs
 from payclear.ledger.service import book
 from payclear.obligations import service as obligations
 from payclear.obligations.domain import ObligationState
+from payclear.obligations.insurance.records import MonthsInAnotherNotice
+from payclear.obligations.rules.insurance import InvalidContribution
 from payclear.orders.collecting import Collected, hindrance, reverse_collected, take_collected
-from payclear.orders.errors import ObligationInOrder, ObligationNotPayable
+from payclear.orders.errors import ObligationHoldsMoney, ObligationInOrder, ObligationNotPayable
 from payclear.orders.evidence import keep_unmatched
 from payclear.orders.records import OrderView
 from payclear.orders.service import (
@@ -166,7 +168,13 @@ def _order_of_bill(
         try:
             # What the failed try had locked is free again: an order's lock comes before those of its obligations.
             with uow.savepoint():
-                return _make_order(uow, line, bill, bill.obligation_id, settings)
+                return _make_order(
+                    uow, line, bill, bill.obligation_id, settings, money_moved=call.money_moved
+                )
+        except ObligationHoldsMoney:
+            return _reply(CollectionVerdict.BEING_CONFIRMED, call)
+        except (InvalidContribution, MonthsInAnotherNotice):  # its months can not be paid for any more
+            return None if call.money_moved else _reply(CollectionVerdict.NOT_PAYABLE, call)
         except (ObligationInOrder, ObligationNotPayable):
             order = live_order_of(uow, bill.obligation_id)
         if order is None:
@@ -179,7 +187,13 @@ def _order_of_bill(
 
 
 def _make_order(
-    uow: UnitOfWork, line: ProviderLine, bill: BillRow, obligation_id: UUID, settings: OrderSettings
+    uow: UnitOfWork,
+    line: ProviderLine,
+    bill: BillRow,
+    obligation_id: UUID,
+    settings: OrderSettings,
+    *,
+    money_moved: bool,
 ) -> OrderView:
     (owed,) = obligations.find_many(uow, [obligation_id])
     command = CreateOrder(
@@ -192,6 +206,7 @@ def _make_order(
         actor=line.code,
         actor_type="provider",
         payment_code=bill.bill_id,
+        despite_held_money=money_moved,
     )
     return create_order(uow, command)
 

@@ -22,6 +22,7 @@ from payclear.contract.manifest import Capability
 from payclear.contract.messages import Acknowledgement, InboundRequest
 from payclear.contract.registry import ProviderLine
 from payclear.db.uow import UnitOfWork
+from payclear.identity.domain import is_address_allowed
 from payclear.kernel.ids import new_uuid, sha256_hex
 from payclear.orders.inquiry import ask_provider
 from payclear.runtime import Runtime
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 # Headers that say something about the message; those of the signature are named by the adapter's manifest.
 KEPT_HEADERS = ("content-type", "content-length", "user-agent", "date", "x-request-id")
 _KEPT_IN = "collection_message"
+ADDRESS_REFUSED = "address_refused"
 MOVES_MONEY = frozenset({CollectionOperation.PAY, CollectionOperation.REVERSE})
 # After these something was written that must last; any other answer leaves the database as it was.
 TAKEN = frozenset(
@@ -43,9 +45,18 @@ TAKEN = frozenset(
 )
 
 
-def receive(runtime: Runtime, account_code: str, request: InboundRequest) -> Acknowledgement:
-    """Take one message for an account that collects; raises UnknownCollectionAccount."""
+def receive(
+    runtime: Runtime, account_code: str, request: InboundRequest, *, address: str = ""
+) -> Acknowledgement:
+    """Take one message for an account that collects, from a network address; raises UnknownCollectionAccount.
+
+    From a network that is not on the account's list it is answered as a forged one: its signature is not even looked at.
+    """
     line = _line(runtime, account_code)
+    if not is_address_allowed(address, line.allowed_networks):
+        _count_rejection(runtime, line, ADDRESS_REFUSED)
+        refused = CollectionAnswer(verdict=CollectionVerdict.SIGNATURE_INVALID)
+        return line.provider.answer_collection(line.account, request, (refused,))
     try:
         calls = line.provider.read_collection(line.account, request)
     except (SignatureInvalid, CallbackMalformed) as error:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from flask import Blueprint, Flask, current_app, g, request
 
 from payclear.console import pages
+from payclear.console.banners import pages as banners_pages
 from payclear.console.catalogue import pages as catalogue_pages
 from payclear.console.doubt import pages as doubt_pages
 from payclear.console.fees import pages as fees_pages
@@ -41,6 +42,7 @@ OWN_ENTRIES: Final = (
     NavigationEntry("console.nav_fines", "/console/fines"),
     NavigationEntry("console.nav_health", "/console/health"),
     NavigationEntry("catalogue.nav", "/console/catalogue"),
+    NavigationEntry("console.nav_banners", "/console/banners"),
 )
 
 
@@ -55,6 +57,7 @@ def mount(app: Flask, modules: Iterable[ConsolePages] = ()) -> None:
         fines_pages.blueprint,
         health_pages.blueprint,
         catalogue_pages.blueprint,
+        banners_pages.blueprint,
     )
     for blueprint in (*own, *(each.blueprint for each in brought)):
         _guard(blueprint)

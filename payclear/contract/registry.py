@@ -22,6 +22,7 @@ class ProviderLine:
     provider: Provider
     cut_off: str  # "HH:MM" in Viet Nam; "00:00" means the calendar day
     grace_business_days: int
+    allowed_networks: tuple[str, ...] = ()  # the only networks its messages come from; empty for any
 
     @property
     def code(self) -> str:

@@ -27,6 +27,7 @@ FEATURES = (
     "privacy",
     "lookup",
     "opendata",
+    "banners",
 )
 
 

@@ -138,8 +138,9 @@ _TYPES: Mapping[str, EventType] = MappingProxyType(
             ),
             EventType(
                 name="obligation.changed",
-                meaning="What is owed changed: a new version of a decision, a deferral, a plan, a payment elsewhere, or more "
-                "was paid than is asked now (`refund_proposed`, with the amount). `status` is the obligation's.",
+                meaning="What is owed changed: a new version of a decision, a deferral, a plan, a payment elsewhere, all "
+                "of its money went back (`refunded`), or more was paid than is asked now (`refund_proposed`, with the "
+                "amount). `status` is the obligation's.",
                 required=frozenset(("obligation", "kind", "status", "change")),
                 optional=frozenset(("amount", "currency")),
                 status="",

@@ -3,7 +3,6 @@
 Called by `gates`, `service` and `health`. It knows seconds of a monotonic clock and milliseconds, no wall-clock time.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,11 +29,6 @@ class CallResult(StrEnum):
     UNKNOWN = "unknown"
     BUSY = "busy"
     OPEN = "open"
-
-    @property
-    def was_made(self) -> bool:
-        """Whether the provider was asked at all."""
-        return self not in (CallResult.BUSY, CallResult.OPEN)
 
     @property
     def is_failure(self) -> bool:
@@ -133,11 +127,6 @@ def _next(state: CircuitState, event: str) -> CircuitState:
 BOUNDS_MS = (25, 50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 8_000, 12_000, 30_000)
 LONGER_MS = BOUNDS_MS[-1] + 1
 BUCKETS = len(BOUNDS_MS) + 1
-
-
-def bucket_of(took_ms: int) -> int:
-    """The histogram's bucket of a duration, from 0."""
-    return bisect_left(BOUNDS_MS, took_ms)
 
 
 def percentile_ms(histogram: Sequence[int], percent: int) -> int | None:

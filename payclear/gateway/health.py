@@ -29,11 +29,6 @@ class _WindowRow:
     silent_s: float
 
 
-def health_of(runtime: Runtime, uow: UnitOfWork, provider_account: str) -> Health:
-    """How one account does."""
-    return snapshot(runtime, uow).get(provider_account, Health())
-
-
 def snapshot(runtime: Runtime, uow: UnitOfWork) -> Mapping[str, Health]:
     """How every configured account does, at most a few seconds old."""
     now_s = runtime.clock.monotonic()

@@ -6,7 +6,7 @@ It must never show a traceback, a code of ours or what was sent.
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -93,8 +93,9 @@ def answer_errors_with_pages(blueprint: Blueprint, *, locale: Callable[[], Local
         return error_page(500, locale=locale())
 
 
-def install_html(app: Flask) -> None:
-    """Prepare the application's templates; called once at assembly."""
+def install_html(app: Flask, *, banners: Callable[[], Sequence[Any]] = tuple) -> None:
+    """Prepare the application's templates; called once at assembly. `banners`: what every citizen's page says now."""
+    app.jinja_env.globals["banners"] = banners
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = asset

@@ -189,6 +189,18 @@ class Whole(StrictField):
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
+class Flag(StrictField):
+    """True or false; nothing else is one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("wrong_type")
+        return value
+
+    def _shape(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
 class Amount(Whole):
     """A positive amount in whole minor units of its currency, at most 10^15."""
 

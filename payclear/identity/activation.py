@@ -54,6 +54,12 @@ class ProposalNotFound(NotFound):
     code = "portal_proposal_not_found"
 
 
+class PortalActive(Conflict):
+    """The portal may write: for whom it speaks becomes wider only behind two people."""
+
+    code = "portal_active"
+
+
 class SamePerson(PayclearError):
     """Who proposed a step can not approve it."""
 
@@ -155,6 +161,27 @@ def set_access(
     facts = {"networks": stored, "requests_per_minute": requests_per_minute or 0}
     _audit(uow, actor=actor, action="portal.access_changed", code=code, facts=facts)
     return stored
+
+
+def bind(uow: UnitOfWork, code: str, agency_code: str | None, *, actor: str) -> None:
+    """Bind a portal to the agency it speaks for, with those below it; None lets it speak for every one.
+
+    One that was bound to none may be bound at any time. What gives it other agencies waits until it may not write, so
+    that two people let it write again. Raises PortalNotFound, PortalActive, ProposalOpen.
+    """
+    state, _version = _locked(uow, code)
+    portal = queries.find_portal(uow, code)
+    assert portal is not None, "it was locked"
+    if portal.agency_code == agency_code:
+        return
+    if portal.agency_code is not None:
+        if state == PortalState.ACTIVE:
+            raise PortalActive("suspend the portal first", portal_code=code)
+        if activation_queries.open_proposal(uow, code) is not None:
+            raise ProposalOpen("who approves it has to know this: reject it first", portal_code=code)
+    activation_queries.set_agency(uow, code, agency_code)
+    facts: dict[str, object] = {"agency_code": agency_code or "", "before": portal.agency_code or ""}
+    _audit(uow, actor=actor, action="portal.agency_changed", code=code, facts=facts)
 
 
 def history(uow: UnitOfWork, code: str) -> list[StepRow]:

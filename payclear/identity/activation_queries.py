@@ -95,6 +95,7 @@ WHERE province <> '' AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to 
 _ACCESS = """
 UPDATE portal SET allowed_networks = %(networks)s, requests_per_minute = %(rate)s WHERE code = %(code)s
 """
+_AGENCY = "UPDATE portal SET agency_code = %s WHERE code = %s"
 
 
 def insert_step(
@@ -186,3 +187,8 @@ def count_provinces(uow: UnitOfWork, on: date) -> int:
 def set_access(uow: UnitOfWork, code: str, *, networks: list[str], rate: int | None) -> bool:
     """Change from where and how often a portal may call; False when there is no such portal."""
     return uow.run(_ACCESS, {"code": code, "networks": networks, "rate": rate}).rowcount == 1
+
+
+def set_agency(uow: UnitOfWork, code: str, agency_code: str | None) -> None:
+    """Change for which agency a portal speaks."""
+    uow.run(_AGENCY, (agency_code, code))

@@ -218,7 +218,10 @@ class ProviderAccountSettings:
     grace_business_days: int = setting(
         "business days a difference may wait for the next statement", minimum=0, maximum=30
     )
-    options: Mapping[str, OptionValue] = setting("what the adapter needs to know, not secret")
+    options: Mapping[str, OptionValue] = setting(
+        "what the adapter needs to know, not secret; `allowed_networks` of any adapter: the only networks its callbacks "
+        "and messages come from, with commas between, empty for any"
+    )
     secrets: Mapping[str, Secret] = setting("what the adapter signs with; an empty one must be supplied")
 
 

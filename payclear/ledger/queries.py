@@ -20,6 +20,14 @@ FROM entry, unnest(%(accounts)s::text[], %(sides)s::text[], %(amounts)s::bigint[
      WITH ORDINALITY AS leg (account, side, amount, currency, beneficiary, line_no)
 """
 
+# What went back to payers of the money that paid an order; not of money that came besides.
+GIVEN_BACK = """
+SELECT coalesce(sum(p.amount), 0)::bigint
+FROM journal_entry e JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable' AND p.side = 'C'
+WHERE e.order_id = %(order_id)s AND e.template = 'refund_paid' AND e.attempt_id IN (
+    SELECT attempt_id FROM journal_entry WHERE order_id = %(order_id)s AND template = 'payment_captured')
+"""
+
 BOOKED_FOR = "SELECT attempt_id FROM journal_entry WHERE natural_key = %s"
 IS_BOOKED = "SELECT 1 FROM journal_entry WHERE natural_key = %s"
 

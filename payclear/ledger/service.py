@@ -5,6 +5,7 @@ from uuid import UUID
 
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import new_uuid
+from payclear.kernel.money import Money
 from payclear.ledger import queries
 from payclear.ledger.domain import Entry
 
@@ -60,6 +61,12 @@ def attempt_booked_as(uow: UnitOfWork, natural_key: str) -> UUID | None:
     """The attempt that a booked fact is about; None when it is about none or not booked."""
     row = uow.run(queries.BOOKED_FOR, (natural_key,)).fetchone()
     return row[0] if row else None
+
+
+def given_back(uow: UnitOfWork, order_id: UUID, currency: str) -> Money:
+    """What went back to payers of the money that paid an order, so far."""
+    (amount,) = uow.one(queries.GIVEN_BACK, {"order_id": order_id})
+    return Money(amount, currency)
 
 
 def trial_balance(uow: UnitOfWork) -> list[Balance]:

@@ -27,12 +27,17 @@ class LookupStatus(StrEnum):
     NOT_FOUND = "not_found"
     NOT_YET_UPLOADED = "not_yet_uploaded"
     NOT_YET_PAYABLE = "not_yet_payable"
+    MONTHS_PAID = "months_paid"
+    MONTHS_OVERLAP = "months_overlap"
+    MONTHS_OVER = "months_over"
     PAYABLE = "payable"
+    PAYABLE_AT_COUNTER = "payable_at_counter"
     BEING_CONFIRMED = "being_confirmed"
     PAID = "paid"
     PAID_ELSEWHERE = "paid_elsewhere"
     CANCELLED = "cancelled"
     EXEMPTED = "exempted"
+    REFUNDED = "refunded"
 
 
 class LinkPurpose(StrEnum):
@@ -91,20 +96,38 @@ _STATUS_OF_CLOSED: Final = {
     ObligationState.EXEMPTED: LookupStatus.EXEMPTED,
     ObligationState.PAID_ELSEWHERE: LookupStatus.PAID_ELSEWHERE,
     ObligationState.CANCELLED: LookupStatus.CANCELLED,
+    ObligationState.REFUNDED: LookupStatus.REFUNDED,
 }
 
 
-def status_of(state: ObligationState, *, holds_money: bool, has_quote: bool) -> LookupStatus:
+_STATUS_OF_REFUSED: Final = {
+    "nothing_to_pay": LookupStatus.MONTHS_PAID,
+    "overlaps": LookupStatus.MONTHS_OVERLAP,
+    "arrears": LookupStatus.MONTHS_OVER,
+}
+
+
+def status_of(
+    state: ObligationState,
+    *,
+    holds_money: bool,
+    has_quote: bool,
+    refusal: str = "",
+    is_counter_only: bool = False,
+) -> LookupStatus:
     """What is said of an obligation. Total over its states.
 
     `holds_money`: a try to pay it has no outcome yet, or its money waits for a decision. `has_quote`: what is due
-    today can be said.
+    today can be said; `refusal`: why it can not, of an insurance's months. `is_counter_only`: it is a
+    fee that the catalogue takes at counters only.
     """
     if state not in PAYABLE_STATES:
         return _STATUS_OF_CLOSED[state]
     if holds_money:
         return LookupStatus.BEING_CONFIRMED
-    return LookupStatus.PAYABLE if has_quote else LookupStatus.NOT_YET_PAYABLE
+    if has_quote:
+        return LookupStatus.PAYABLE_AT_COUNTER if is_counter_only else LookupStatus.PAYABLE
+    return _STATUS_OF_REFUSED.get(refusal, LookupStatus.NOT_YET_PAYABLE)
 
 
 def status_of_unfound(*, decided_on: date | None, complete_to: date | None) -> LookupStatus:
@@ -133,7 +156,10 @@ class Subject:
 
 
 _FORMS: Final = {
-    SubjectKind.CITIZEN_ID: re.compile(r"[0-9]{12}|[0-9]{9}"),
+    # A number of 12 or 9 digits, or a passport's.
+    SubjectKind.CITIZEN_ID: re.compile(
+        r"[0-9]{12}|[0-9]{9}|(?=[0-9]*[A-Za-z])(?=[A-Za-z]*[0-9])[0-9A-Za-z]{6,20}"
+    ),
     SubjectKind.LICENCE_NO: re.compile(r"[0-9A-Za-z]{6,20}"),
     SubjectKind.PLATE: re.compile(r"[0-9A-Za-z][0-9A-Za-z. \-]{3,14}"),
 }

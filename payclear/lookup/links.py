@@ -17,9 +17,11 @@ from payclear.lookup import queries
 from payclear.lookup.domain import PAYER_LASTS, RESULT_LASTS, LinkPurpose
 from payclear.lookup.records import LinkEnded, LinkRow, LinkUnknown, MadeLink
 from payclear.obligations import service as obligations
+from payclear.orders.domain import PublicStatus
 from payclear.orders.errors import ObligationInOrder
 from payclear.orders.records import OrderView
-from payclear.orders.service import CreateOrder, create_order, live_order_of
+from payclear.orders.service import CreateOrder, create_order, get_by_id, live_order_of
+from payclear.orders.suspense import ended_order_with_money
 
 PREFIX: Final = "lkp"
 _LASTS: Final = {LinkPurpose.RESULT: RESULT_LASTS, LinkPurpose.PAYER: PAYER_LASTS}
@@ -73,16 +75,20 @@ def take_back(uow: UnitOfWork, obligation_id: UUID) -> int:
 def joinable_order(uow: UnitOfWork, obligation_id: UUID) -> OrderView | None:
     """The order, open or paid, that collects an obligation alone; None when it is free.
 
+    Money that came late for one that ended comes before an open one: its page says that it is being looked at.
     Raises ObligationInOrder when that order collects other documents, too: who knows one may not see the others.
     """
     order = live_order_of(uow, obligation_id)
+    if order is None or order.public_status is PublicStatus.OPEN:
+        ended = ended_order_with_money(uow, [obligation_id])
+        order = order if ended is None else get_by_id(uow, ended)
     if order is not None and any(each.obligation_id != obligation_id for each in order.documents):
         raise ObligationInOrder("it is paid together with other documents")
     return order
 
 
 def order_through(uow: UnitOfWork, link: LinkRow, pay: PayThrough) -> OrderView:
-    """The open order of the link's obligation, whoever made it, or a new one at the obligation's own portal.
+    """The order to go to for the link's obligation, whoever made it, or a new one at the obligation's own portal.
 
     Raises what `create_order` raises: ObligationNotPayable, and ObligationInOrder when another was made at this moment
     or collects other documents, too.

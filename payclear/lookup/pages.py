@@ -17,14 +17,16 @@ from payclear.http.forms import FIELD, FormRefused, form_token, require_form_tok
 from payclear.http.html import answer_errors_with_pages, locale_of, render, see_other
 from payclear.http.rate_limits import Limit, TooManyRequests, limit_visitors
 from payclear.http.units import in_unit
+from payclear.i18n.collation import name_key
 from payclear.kernel import payment_code
 from payclear.kernel.clock import vietnam_date, vietnam_midnight_after
 from payclear.kernel.ids import parse_public_id, public_id
 from payclear.lookup import links, queries, service
 from payclear.lookup.domain import LinkPurpose
 from payclear.lookup.records import MadeLink, Question, Result
+from payclear.obligations.fees.collection import collections
 from payclear.orders.domain import OrderState
-from payclear.orders.errors import ObligationInOrder
+from payclear.orders.errors import ObligationHoldsMoney, ObligationInOrder
 from payclear.orders.records import OrderView
 from payclear.runtime import Runtime, current
 
@@ -108,11 +110,13 @@ def slip() -> Response:
     runtime = current()
     obligation_id = _acted_on(runtime)
 
-    def work(uow: UnitOfWork) -> tuple[OrderView, MadeLink]:
+    def work(uow: UnitOfWork) -> tuple[OrderView, MadeLink, bool]:
         made = links.make_link(uow, obligation_id, LinkPurpose.PAYER)
-        return links.order_through(uow, made.row, _pay_through(runtime, f"/nop-thay/{made.token}")), made
+        order = links.order_through(uow, made.row, _pay_through(runtime, f"/nop-thay/{made.token}"))
+        collected = collections(uow, [obligation_id], vietnam_date(uow.now)).get(obligation_id)
+        return order, made, collected is not None and collected.is_counter_only
 
-    order, made = _ordered(runtime, work)
+    order, made, is_counter_only = _ordered(runtime, work)
     if order.state is not OrderState.OPEN or order.live_attempt is not None:
         return see_other(_pay_page(order))
     address = _address(runtime, f"/nop-thay/{made.token}")
@@ -123,6 +127,7 @@ def slip() -> Response:
         order=order,
         code_shown=payment_code.display(order.payment_code),
         qr=_qr(address),
+        is_counter_only=is_counter_only,
         ends_with_day=vietnam_midnight_after(last_moment) == order.expires_at,
         last_day=vietnam_date(last_moment),
     )
@@ -185,10 +190,13 @@ def pay_for(token: str) -> Response:
 
 def _form(runtime: Runtime, *, problem: str = "", wait_s: int = 0) -> Response:
     with runtime.database.begin() as uow:
-        agencies = uow.run(queries.AGENCIES).fetchall()
+        known = uow.run(queries.AGENCIES, {"named_on": vietnam_date(uow.now)}).fetchall()
+    locale = locale_of()
+    named = [(code, name_en if locale == "en" and name_en else name_vi) for code, name_vi, name_en in known]
+    agencies = sorted(named, key=lambda each: name_key(each[1]))
     response = render(
         "lookup/form.html",
-        locale=locale_of(),
+        locale=locale,
         status=429 if wait_s else 422 if problem else 200,
         agencies=agencies,
         problem=problem,
@@ -221,10 +229,10 @@ def _of_link(runtime: Runtime, token: str, purpose: LinkPurpose) -> Result:
 
 
 def _ordered(runtime: Runtime, work: Callable[[UnitOfWork], Done]) -> Done:
-    """Make or join an order; when another made one at the same moment, the second look joins it."""
+    """Make or join an order; when another was made, or late money came, at the same moment, the second look joins it."""
     try:
         return in_unit(runtime.database, work)
-    except ObligationInOrder:
+    except (ObligationInOrder, ObligationHoldsMoney):
         return in_unit(runtime.database, work)
 
 

@@ -1,5 +1,9 @@
 """Every statement of look-up, links and clearance. The look-up runs the same ones whether it finds something or not."""
 
+from payclear.catalogue.queries import AGENCY_NAME_EN, AGENCY_NAME_VI, AGENCY_NAMED
+from payclear.obligations.fees.queries import COLLECTION_OF_DOSSIER
+from payclear.orders.queries import HOLDS_LATE_MONEY
+
 # Take one try: no row when the meter is full. A meter at rest takes `room` at once, then one every `every`.
 TAKE = """
 INSERT INTO lookup_meter (key, rests_at) VALUES (%(key)s, %(now)s + %(every)s)
@@ -11,11 +15,19 @@ RESTS_AT = "SELECT rests_at FROM lookup_meter WHERE key = %s"
 GIVE_BACK = "UPDATE lookup_meter SET rests_at = rests_at - %(every)s WHERE key = %(key)s"
 FORGET_METERS = "DELETE FROM lookup_meter WHERE rests_at < %s"
 
-_FOUND = """
+_FOUND = f"""
 SELECT o.id, r.id AS obligor_id, r.data_key_id, r.kek_id, r.wrapped_key, r.name_sealed, p.sealed AS plate_sealed,
        EXISTS (SELECT 1 FROM payment_order_obligation l JOIN payment_attempt t ON t.order_id = l.order_id
                WHERE l.obligation_id = o.id AND l.is_live
-                 AND t.state IN ('created', 'sent', 'in_doubt', 'surplus')) AS holds_money
+                 AND t.state IN ('created', 'sent', 'in_doubt', 'surplus'))
+       OR EXISTS (SELECT 1 FROM payment_order_obligation l WHERE l.obligation_id = o.id AND {HOLDS_LATE_MONEY})
+       AS holds_money,
+       EXISTS (SELECT 1 FROM dossier d CROSS JOIN LATERAL ({COLLECTION_OF_DOSSIER}) AS c
+               WHERE d.obligation_id = o.id AND c.collection_mode = 'counter') AS is_counter_only,
+       (SELECT coalesce(sum(b.amount), 0)::bigint FROM payment_order_obligation l
+        JOIN payment_attempt t ON t.order_id = l.order_id AND t.state = 'succeeded'
+        JOIN refund b ON b.attempt_id = t.id AND b.state = 'done'
+        WHERE l.obligation_id = o.id AND l.is_live AND l.amount > 0) AS given_back
 FROM obligation o JOIN obligor r ON r.id = o.obligor_id
 LEFT JOIN LATERAL (SELECT sealed FROM obligor_field
                    WHERE obligor_id = r.id AND field = 'plate' AND sealed IS NOT NULL ORDER BY no LIMIT 1) AS p ON true
@@ -78,9 +90,9 @@ ISSUING = f"{_ISSUING} SELECT code FROM issuing WHERE code IS NOT NULL"
 
 # What a visitor may choose from.
 AGENCIES = f"""{_ISSUING}
-SELECT a.code, a.name_vi, a.name_en FROM agency a
+SELECT a.code, {AGENCY_NAME_VI}, {AGENCY_NAME_EN} FROM agency a {AGENCY_NAMED}
 WHERE a.code IN (SELECT code FROM issuing) OR a.code IN (SELECT agency_code FROM decision_coverage)
-ORDER BY a.name_vi, a.code
+ORDER BY a.code
 """
 
 # Up to which day an authority's decisions are here: for all, and by a kind of key for some.

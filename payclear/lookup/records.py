@@ -46,6 +46,7 @@ class Result:
     quote: Quote | None = None
     masked_name: str = ""
     masked_plate: str = ""
+    given_back: Money | None = None  # a part of the payment of what is paid
 
     @property
     def amount(self) -> Money | None:
@@ -65,6 +66,8 @@ class FoundRow:
     name_sealed: bytes | None = field(repr=False)
     plate_sealed: bytes | None = field(repr=False)
     holds_money: bool
+    is_counter_only: bool
+    given_back: int  # of the payment that stands
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,9 @@ class LookupResultSchema(ViewSchema):
     amount = Part(MoneySchema(), allow_none=True, about="What is to be paid today, surcharge included.")
     surcharge = Part(MoneySchema(), allow_none=True, about="Surcharge of late payment so far.")
     late_days = Whole(least=0, most=_LATE_DAYS_MAX, allow_none=True)
+    given_back = Part(
+        MoneySchema(), allow_none=True, about="The part of its payment that went back to the payer since."
+    )
     name_masked = Text(most=200, least=0, allow_none=True, about="Who owes, masked.")
     plate_masked = Text(most=40, least=0, allow_none=True, about="The vehicle's plate, masked.")
 
@@ -139,6 +142,7 @@ def _result_json(result: Result) -> dict[str, Any]:
         "amount": money_json(quote.total) if quote else None,
         "surcharge": money_json(quote.surcharge) if quote else None,
         "late_days": quote.late_days if quote else None,
+        "given_back": money_json(result.given_back) if result.given_back else None,
         "name_masked": result.masked_name if owed else None,
         "plate_masked": result.masked_plate if owed else None,
     }

@@ -4,6 +4,7 @@ A wrong factor and an unknown number are one answer, made by the same statements
 whether a number exists, and never open more of a person than what is masked here.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final
@@ -15,7 +16,7 @@ from payclear.kernel.errors import PayclearError
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
 from payclear.lookup import coverage, meters, queries
-from payclear.lookup.domain import RESULTS_MAX, document_keys, status_of, status_of_unfound
+from payclear.lookup.domain import RESULTS_MAX, LookupStatus, document_keys, status_of, status_of_unfound
 from payclear.lookup.records import FoundRow, Question, Result
 from payclear.obligations import service as obligations
 from payclear.obligations.domain import (
@@ -26,9 +27,11 @@ from payclear.obligations.domain import (
     ObligationState,
     Quote,
     ServedMethod,
+    normalise_document_no,
 )
 from payclear.obligations.obligors import factor_index_of, factors_of
 from payclear.obligations.records import FineHead, ObligationView
+from payclear.obligations.rules.insurance import InvalidContribution
 from payclear.obligations.rules.plates import PlateColour, mask_name, read_plate
 from payclear.opendata.counters import LookupChannel, count_lookup
 from payclear.security.blind_index import BlindIndex
@@ -46,7 +49,7 @@ def look_up(uow: UnitOfWork, question: Question, *, sealer: Sealer, index: Blind
     uow.run(queries.LAZILY)
     taken = _take(uow, question, index)
     keys = document_keys(question.number) or (_BLANK,)
-    found = uow.rows(FoundRow, queries.FIND, _terms(question, keys, index))
+    found = uow.rows(FoundRow, queries.FIND, _terms(question, keys, index) | {"on": vietnam_date(uow.now)})
     complete_to = coverage.complete_to(uow, question.agency_code)
     results = _results(uow, found, sealer)
     if not found:
@@ -63,7 +66,7 @@ def look_up(uow: UnitOfWork, question: Question, *, sealer: Sealer, index: Blind
 
 def result_of(uow: UnitOfWork, obligation_id: UUID, *, sealer: Sealer) -> Result:
     """The answer for one obligation, to who holds a link to it."""
-    found = uow.rows(FoundRow, queries.FIND_ONE, {"id": obligation_id})
+    found = uow.rows(FoundRow, queries.FIND_ONE, {"id": obligation_id, "on": vietnam_date(uow.now)})
     return _results(uow, found, sealer)[0]
 
 
@@ -103,16 +106,37 @@ def _results(uow: UnitOfWork, found: list[FoundRow], sealer: Sealer) -> tuple[Re
     if not found:
         _opened(sealer, _stand_in(sealer))
         _quote(uow, _rehearsed(uow))
-    return tuple(_result(uow, row, views[row.id], sealer) for row in found)
+    in_turn = [views[row.id] for row in found]
+    return tuple(
+        _result(uow, row, views[row.id], sealer)
+        for at, row in enumerate(found)
+        if not _is_overtaken(in_turn[at], in_turn[at + 1 :])
+    )
+
+
+def _is_overtaken(view: ObligationView, later: Sequence[ObligationView]) -> bool:
+    """Whether something gave its number up, and stands behind what was registered under it since."""
+    if view.state not in (ObligationState.CANCELLED, ObligationState.REFUNDED):
+        return False
+    ours = (view.kind, view.agency_code, normalise_document_no(view.document_no))
+    return view.kind is not ObligationKind.TRAFFIC_FINE and any(
+        (each.kind, each.agency_code, normalise_document_no(each.document_no)) == ours for each in later
+    )
 
 
 def _result(uow: UnitOfWork, row: FoundRow, view: ObligationView, sealer: Sealer) -> Result:
-    quote = None
+    quote, refusal = None, ""
     if view.state in PAYABLE_STATES:
-        quote = _quote(uow, view)
+        quote, refusal = _quote(uow, view)
     if quote is None or view.kind is not ObligationKind.TRAFFIC_FINE:
         _quote(uow, _rehearsed(uow))
-    status = status_of(view.state, holds_money=row.holds_money, has_quote=quote is not None)
+    status = status_of(
+        view.state,
+        holds_money=row.holds_money,
+        has_quote=quote is not None,
+        refusal=refusal,
+        is_counter_only=row.is_counter_only,
+    )
     name, plate = _opened(sealer, row)
     return Result(
         status=status,
@@ -121,16 +145,21 @@ def _result(uow: UnitOfWork, row: FoundRow, view: ObligationView, sealer: Sealer
         quote=quote,
         masked_name=mask_name(name) if name else "",
         masked_plate=read_plate(plate, PlateColour.WHITE).masked if plate else "",
+        given_back=Money(row.given_back, view.principal.currency)
+        if row.given_back and status is LookupStatus.PAID
+        else None,
     )
 
 
-def _quote(uow: UnitOfWork, view: ObligationView) -> Quote | None:
-    """What is due today; None while nothing can say it: no rule in force, or months that another notice paid."""
+def _quote(uow: UnitOfWork, view: ObligationView) -> tuple[Quote | None, str]:
+    """What is due today, or why an insurance's months can not be paid; neither while no rule can say it."""
     try:
         quote = obligations.quote(uow, view, for_date=vietnam_date(uow.now))
+    except InvalidContribution as refused:
+        return None, str(refused.facts.get("reason", ""))
     except PayclearError:  # a refusal would tell that the number exists, and would be no answer
-        return None
-    return quote if quote.lines and quote.total.amount > 0 else None
+        return None, ""
+    return (quote if quote.lines and quote.total.amount > 0 else None), ""
 
 
 def _rehearsed(uow: UnitOfWork) -> ObligationView:
@@ -180,6 +209,8 @@ def _stand_in(sealer: Sealer) -> FoundRow:
         name_sealed=sealer.seal("-", data_key=key, table="obligor", column="name", row=row),
         plate_sealed=None,
         holds_money=False,
+        is_counter_only=False,
+        given_back=0,
     )
 
 

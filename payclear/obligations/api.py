@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint
 
 from payclear.catalogue.service import (
+    BeneficiaryAccountRefused,
     UnknownAgency,
     UnknownBeneficiaryAccount,
     UnknownBudgetCode,
@@ -17,7 +18,7 @@ from payclear.identity.domain import Scope
 from payclear.kernel.clock import vietnam_date
 from payclear.kernel.errors import InvalidInput
 from payclear.kernel.ids import InvalidId, parse_public_id
-from payclear.obligations import notices, service
+from payclear.obligations import claims, elsewhere, notices, service
 from payclear.obligations.cancelling import ObligationNotCancellable, cancel
 from payclear.obligations.domain import (
     PAYABLE_STATES,
@@ -37,6 +38,7 @@ from payclear.obligations.fees.schemas import (
     QuarantinedDossierSchema,
     quarantined_json,
 )
+from payclear.obligations.fines.desk import FineNotPayable
 from payclear.obligations.fines.serving import note_proof_of
 from payclear.obligations.insurance import rules as insurance
 from payclear.obligations.insurance.covers import paid_for
@@ -45,22 +47,26 @@ from payclear.obligations.insurance.records import (
     InvalidNotice,
     MonthsInAnotherNotice,
 )
+from payclear.obligations.obligors import can_be_looked_up
 from payclear.obligations.records import (
     DocumentAlreadyRegistered,
     DossierDocument,
     FineDocument,
     ObligationNotFound,
+    ObligationNotPayable,
     RegisterObligation,
 )
 from payclear.obligations.registration import REGISTRATION
 from payclear.obligations.rules.dated import RuleAmbiguous, RuleNotInForce
-from payclear.obligations.rules.insurance import InvalidContribution
+from payclear.obligations.rules.insurance import ContributionInArrears, InvalidContribution
 from payclear.obligations.schemas import (
     PREFIX,
     ObligationRequest,
     ObligationSchema,
+    PaidElsewhereSchema,
     obligation_json,
 )
+from payclear.obligations.speaking import AgencyNotOfPortal
 
 blueprint = Blueprint("obligations_api", __name__)
 
@@ -102,13 +108,16 @@ _EXAMPLE = {
     },
     errors=(
         UnknownAgency,
+        AgencyNotOfPortal,
         UnknownBeneficiaryAccount,
+        BeneficiaryAccountRefused,
         UnknownBudgetCode,
         InvalidDossierCode,
         InvalidDecision,
         InvalidInput,
         DocumentAlreadyRegistered,
         InvalidContribution,
+        ContributionInArrears,
         InvalidNotice,
         MonthsInAnotherNotice,
         ContributionAccountMissing,
@@ -210,6 +219,50 @@ def cancel_obligation(call: Call, obligation_id: str) -> Reply:
     return Reply(_shown(call, view))
 
 
+@blueprint.post("/obligations/<obligation_id>/paid-elsewhere")
+@operation(
+    summary="Say that an obligation was paid elsewhere",
+    about="In cash at the one-stop desk, by post, at the treasury: with the number of the receipt that was shown. Nobody can "
+    "pay it here any more. An open order for it is withdrawn; when somebody is paying it, the order takes no further try, "
+    "and money that arrives all the same is kept apart and proposed for refund. Again changes nothing.",
+    tag="Obligations",
+    scope=Scope.OBLIGATIONS_WRITE,
+    writes=True,
+    body=PaidElsewhereSchema(),
+    example={"proof_ref": "0001234", "paid_on": "2026-11-12"},
+    answers={200: (ObligationSchema(), "It is paid elsewhere.")},
+    errors=(ObligationNotFound, ObligationNotPayable, FineNotPayable, InvalidInput),
+)
+def note_paid_elsewhere(call: Call, obligation_id: str) -> Reply:
+    """Note a payment elsewhere."""
+    view = elsewhere.note_paid_elsewhere(
+        call.uow,
+        _row_id(obligation_id),
+        **call.data,
+        portal_code=call.caller.portal_code,
+        by=call.caller.key_id,
+    )
+    return Reply(_shown(call, view))
+
+
+@blueprint.post("/obligations/<obligation_id>/paid-elsewhere/undo")
+@operation(
+    summary="Take back that an obligation was paid elsewhere",
+    about="It is owed again. What is not said to be paid elsewhere stays as it is.",
+    tag="Obligations",
+    scope=Scope.OBLIGATIONS_WRITE,
+    writes=True,
+    answers={200: (ObligationSchema(), "As it stands now.")},
+    errors=(ObligationNotFound, MonthsInAnotherNotice),
+)
+def undo_paid_elsewhere(call: Call, obligation_id: str) -> Reply:
+    """Undo a payment elsewhere."""
+    view = elsewhere.undo_paid_elsewhere(
+        call.uow, _row_id(obligation_id), portal_code=call.caller.portal_code, by=call.caller.key_id
+    )
+    return Reply(_shown(call, view))
+
+
 @blueprint.get("/quarantined-dossiers/<quarantine_id>")
 @operation(
     summary="Read a dossier with an odd code",
@@ -256,7 +309,10 @@ def _shown(call: Call, view: service.ObligationView) -> dict[str, Any]:
     return obligation_json(
         view,
         _quote_today(call, view),
+        can_be_looked_up=can_be_looked_up(call.uow, view.id),
+        holds_money=view.state in PAYABLE_STATES and claims.holds_money(call.uow, view.id),
         pricing=_pricing(call, view),
         notice=notices.notice_of(call.uow, view.id) if view.kind in notices.KINDS else None,
         paid_for=paid_for(call.uow, view.id) if is_paid_insurance else (),
+        proof=elsewhere.proof_of(call.uow, view),
     )

@@ -26,7 +26,7 @@ def cancel(uow: UnitOfWork, obligation_id: UUID, *, portal_code: str, by: str) -
     """Cancel an open obligation of a portal; again changes nothing. Raises ObligationNotFound, ObligationNotCancellable."""
     found = service.lock(uow, obligation_id, portal_code=portal_code)
     if found.state is ObligationState.CANCELLED:
-        return found
+        return service.find_many(uow, [found.id])[0]
     reason = _hindrance(uow, found)
     if reason:
         raise ObligationNotCancellable("can not be cancelled", reason=reason)

@@ -20,6 +20,9 @@ class ClaimHolder(Protocol):
     def claims(self, uow: UnitOfWork, obligation_id: UUID) -> set[UUID]:
         """What claims the obligation now, without a lock."""
 
+    def holds_money(self, uow: UnitOfWork, obligation_id: UUID) -> bool:
+        """Whether money that came for the obligation waits for a decision, in a claim that is none any more."""
+
     def give_up(self, uow: UnitOfWork, obligation_id: UUID, state: ObligationState) -> None:
         """What is owed changed: withdraw what was promised before; `state` is where the obligation stands now."""
 
@@ -42,6 +45,11 @@ def hold(uow: UnitOfWork, obligation_id: UUID) -> None:
 def claims_on(uow: UnitOfWork, obligation_id: UUID) -> set[UUID]:
     """What claims an obligation now: it may be more than was held, until the obligation itself is locked."""
     return {each for holder in _holders for each in holder.claims(uow, obligation_id)}
+
+
+def holds_money(uow: UnitOfWork, obligation_id: UUID) -> bool:
+    """Whether money that came late for an obligation waits for a decision: nobody should be asked to pay it again."""
+    return any(holder.holds_money(uow, obligation_id) for holder in _holders)
 
 
 def give_up(uow: UnitOfWork, obligation_id: UUID, state: ObligationState) -> None:

@@ -28,6 +28,7 @@ class ObligationState(StrEnum):
     """Where an obligation stands.
 
     `exempted`: nothing is to be paid, with a reason. `paid_elsewhere`: the agency says that it was paid without us.
+    `refunded`: it was paid and all of the money went back; a fine is owed again instead.
     """
 
     OPEN = "open"
@@ -36,6 +37,7 @@ class ObligationState(StrEnum):
     EXEMPTED = "exempted"
     PAID_ELSEWHERE = "paid_elsewhere"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
 
 
 class LineType(StrEnum):
@@ -51,6 +53,10 @@ class LineType(StrEnum):
     TAX = "tax"
     LAND = "land"
     CONTRIBUTION = "contribution"
+
+
+# Money of somebody else beside what the state asks for: never the state's, and never on its accounts.
+CHARGE_LINES = frozenset({LineType.COURIER, LineType.OTHER_SERVICE})
 
 
 class ServedMethod(StrEnum):
@@ -97,6 +103,7 @@ OBLIGATION_STATES = register(
             (_S.PAID, "reopened"): _S.OPEN,
             (_S.PAID, "part_paid"): _S.PARTIALLY_PAID,
             (_S.PAID, "cancelled"): _S.CANCELLED,
+            (_S.PAID, "refunded"): _S.REFUNDED,
             (_S.PAID_ELSEWHERE, "reopened"): _S.OPEN,
             # A decision that was reduced to nothing is replaced by one that asks again.
             (_S.EXEMPTED, "reopened"): _S.OPEN,
@@ -106,16 +113,18 @@ OBLIGATION_STATES = register(
                 (_S.PARTIALLY_PAID, "part_paid"),
                 (_S.PAID, "paid"),
                 (_S.CANCELLED, "cancelled"),
+                (_S.REFUNDED, "refunded"),
                 (_S.EXEMPTED, "exempted"),
                 (_S.PAID_ELSEWHERE, "paid_elsewhere"),
             }
         ),
-        terminal=frozenset({_S.PAID, _S.EXEMPTED, _S.PAID_ELSEWHERE, _S.CANCELLED}),
+        terminal=frozenset({_S.PAID, _S.EXEMPTED, _S.PAID_ELSEWHERE, _S.CANCELLED, _S.REFUNDED}),
         reopening=frozenset(
             {
                 (_S.PAID, "reopened"),
                 (_S.PAID, "part_paid"),
                 (_S.PAID, "cancelled"),
+                (_S.PAID, "refunded"),
                 (_S.PAID_ELSEWHERE, "reopened"),
                 (_S.EXEMPTED, "reopened"),
             }

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from payclear.db.uow import UnitOfWork
 from payclear.obligations import notices
+from payclear.obligations.destinations import require_destinations
 from payclear.obligations.domain import ObligationKind, Quote
 from payclear.obligations.fees import rules as fees
 from payclear.obligations.fines import rules as fines
@@ -51,11 +52,18 @@ def rules_of(kind: ObligationKind) -> KindRules:
 
 
 def with_lines(uow: UnitOfWork, command: RegisterObligation, today: date) -> RegisterObligation:
-    """The command with its lines, where its kind makes them of facts."""
+    """The command with its lines: made of facts where its kind makes them, else as stated, once they may go where they say.
+
+    What is registered already is not asked again: the catalogue may have changed since.
+    """
     if command.kind is ObligationKind.DOSSIER_FEE:
         return fees.with_lines(uow, command, today)
     if command.kind in insurance.KINDS:
         return insurance.with_lines(uow, command, today)
+    if command.kind is ObligationKind.TRAFFIC_FINE:
+        fines.require_lines(uow, command, today)
+    else:
+        require_destinations(uow, command.agency_code, command.lines, today)
     return command
 
 

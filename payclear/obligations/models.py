@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from payclear.db.base import Base, amount, currency, one_of, utc, uuid_pk
@@ -63,14 +63,14 @@ class Obligation(Base):
     __tablename__ = "obligation"
     __table_args__ = (
         # A decision number is unique at its authority on its day only; every other number is unique at its agency, and
-        # what was cancelled frees it.
+        # what was cancelled or given back whole frees it.
         Index(
             "uq_obligation_document",
             "kind",
             "agency_code",
             "document_key",
             unique=True,
-            postgresql_where=text("kind <> 'traffic_fine' AND state <> 'cancelled'"),
+            postgresql_where=text("kind <> 'traffic_fine' AND state NOT IN ('cancelled', 'refunded')"),
         ),
         Index(
             "uq_obligation_decision",
@@ -210,6 +210,29 @@ class ObligationTransition(Base):
     to_state: Mapped[str]
     order_id: Mapped[UUID | None]
     recorded_at: Mapped[utc]
+
+
+class PaidElsewhere(Base):
+    """The receipt that was shown when something else than a fine was paid without us; append-only.
+
+    `version` is that of the transition. A fine keeps it among its events.
+    """
+
+    __tablename__ = "paid_elsewhere"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["obligation_id", "version"],
+            ["obligation_transition.obligation_id", "obligation_transition.version"],
+            name="fk_paid_elsewhere_obligation_id_version",
+        ),
+    )
+
+    obligation_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    proof_ref: Mapped[str]
+    paid_on: Mapped[date] = mapped_column(Date)
+    recorded_at: Mapped[utc]
+    recorded_by: Mapped[str]
 
 
 import payclear.obligations.fines.models  # noqa: E402  (its tables are this feature's)

@@ -3,8 +3,6 @@
 from datetime import date
 from uuid import UUID
 
-from payclear.catalogue.domain import BudgetCodeKind
-from payclear.catalogue.service import require_budget_codes
 from payclear.db.uow import UnitOfWork
 from payclear.obligations.domain import LineType, ObligationKind, Quote, normalise_document_no, quote_fee
 from payclear.obligations.insurance import queries as queries
@@ -22,7 +20,7 @@ _LINES = {
 
 
 def check(uow: UnitOfWork, command: RegisterObligation, today: date) -> tuple[str, date]:
-    """The notice's number and date; raises InvalidNotice, UnknownBudgetCode."""
+    """The notice's number and date; raises InvalidNotice."""
     document = _document(command)
     if not normalise_document_no(document.notice_no):
         raise InvalidNotice("the number of the notice is empty", reason="notice_no")
@@ -32,10 +30,6 @@ def check(uow: UnitOfWork, command: RegisterObligation, today: date) -> tuple[st
     types = {line.type for line in command.lines}
     if allowed[0] not in types or not types <= set(allowed):
         raise InvalidNotice("not the lines of such a notice", reason="lines", allowed=", ".join(allowed))
-    of_the_state = [line for line in command.lines if line.type is not LineType.OTHER_SERVICE]
-    codes = {(BudgetCodeKind.CHAPTER, line.chapter) for line in of_the_state}
-    codes |= {(BudgetCodeKind.SUB_ITEM, line.sub_item) for line in of_the_state}
-    require_budget_codes(uow, sorted(codes), today)
     return document.notice_no.strip(), document.issued_on
 
 

@@ -17,8 +17,9 @@ from payclear.kernel.errors import InvalidInput
 from payclear.kernel.ids import new_uuid
 from payclear.obligations import queries
 from payclear.obligations.domain import FORGOTTEN_NAME, ObligorField
+from payclear.obligations.rules.identity_numbers import IdType, personal_type_of
 from payclear.obligations.rules.instalments import ObligorKind
-from payclear.obligations.rules.plates import PlateColour, read_plate
+from payclear.obligations.rules.plates import PlateColour, PlateForm, read_plate
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import DataKey, Sealer
 
@@ -201,6 +202,10 @@ def factors_of(text: str) -> tuple[str, ...]:
     if plain.isdigit():
         return (f"id:{end}",)
     plates = tuple(f"plate:{key.partition('/')[0]}" for key in plate_keys(text))
+    if personal_type_of(plain) is IdType.PASSPORT and (
+        read_plate(text, PlateColour.WHITE).form is PlateForm.OTHER
+    ):
+        return (*plates, f"id:{end}")
     return plates if end.isdigit() and len(plain) > _FACTOR_DIGITS else (*plates, f"id:{end}")
 
 
@@ -214,6 +219,12 @@ def obligor_names(uow: UnitOfWork, obligation_ids: Sequence[UUID], *, sealer: Se
             queries.OBLIGOR_NAMES, (list(obligation_ids),)
         )
     }
+
+
+def can_be_looked_up(uow: UnitOfWork, obligation_id: UUID) -> bool:
+    """Whether anything opens a document beside its number: a number of who owes, or a plate."""
+    (has_factor,) = uow.one(queries.HAS_FACTOR, (obligation_id,))
+    return bool(has_factor)
 
 
 def payer_of(uow: UnitOfWork, obligation_id: UUID, *, sealer: Sealer) -> Payer:

@@ -1,4 +1,9 @@
-"""Every statement of obligations. `LOCK`, `LINES` and `MOVE` are hot: they stand in order creation and capture."""
+"""Every statement of obligations. `LOCK`, `LINES` and `MOVE` are hot: they stand in order creation and capture.
+
+`FIND` stands in every page and answer.
+"""
+
+from payclear.catalogue.queries import AGENCY_NAME_EN, AGENCY_NAME_VI, AGENCY_NAMED
 
 # The hot ones take their ids as `(SELECT …)`: PostgreSQL then sees no array whose length it could plan for, and keeps
 # one plan for ever. With a plain array it plans anew at every execution, which costs more than the execution.
@@ -6,34 +11,31 @@ _COLUMNS = """
     o.id, o.kind, o.portal_code, o.agency_code, o.document_no, o.document_on, o.principal, o.currency, o.state,
     o.version, o.created_at, f.served_on, f.due_on, f.surcharge_beneficiary_account, f.surcharge_chapter,
     f.surcharge_sub_item, f.served_method, f.written_term_days, f.issuer_rank, f.violation_record_no, f.violation_on,
-    f.versions, f.events, a.name_vi AS agency_name_vi, a.name_en AS agency_name_en
+    f.versions, f.events
 """
 
 _FROM = """
     obligation o JOIN agency a ON a.code = o.agency_code LEFT JOIN fine_decision f ON f.obligation_id = o.id
 """
 
+# With the agency's name of a day.
+_FOUND = f"""
+SELECT {_COLUMNS}, {AGENCY_NAME_VI} AS agency_name_vi, {AGENCY_NAME_EN} AS agency_name_en
+FROM {_FROM} {AGENCY_NAMED}
+"""
+
 # The obligations an order asks for, locked in id order so that two orders never wait for each other in a ring.
-LOCK = f"""
-SELECT {_COLUMNS}
-FROM {_FROM}
-WHERE o.id = ANY((SELECT %s::uuid[])::uuid[]) ORDER BY o.id FOR NO KEY UPDATE OF o
-"""
+LOCK = f"{_FOUND} WHERE o.id = ANY((SELECT %(ids)s::uuid[])::uuid[]) ORDER BY o.id FOR NO KEY UPDATE OF o"
 
-FIND = f"""
-SELECT {_COLUMNS} FROM {_FROM} WHERE o.id = ANY(%s)
-ORDER BY o.id
-"""
+FIND = f"{_FOUND} WHERE o.id = ANY((SELECT %(ids)s::uuid[])::uuid[]) ORDER BY o.id"
 
-FIND_BY_DOCUMENT = f"""
-SELECT {_COLUMNS} FROM {_FROM}
+FIND_BY_DOCUMENT = f"""{_FOUND}
 WHERE o.kind = %(kind)s AND o.agency_code = %(agency_code)s AND o.document_key = %(key)s
-    AND CASE o.kind WHEN 'traffic_fine' THEN o.document_on = %(on)s ELSE o.state <> 'cancelled' END
+    AND CASE o.kind WHEN 'traffic_fine' THEN o.document_on = %(on)s ELSE o.state NOT IN ('cancelled', 'refunded') END
 """
 
 # A counter knows a number and no agency: every agency's document of this number, or with a version of this number.
-FIND_BY_NUMBER = f"""
-SELECT {_COLUMNS} FROM {_FROM}
+FIND_BY_NUMBER = f"""{_FOUND}
 WHERE o.id IN (SELECT id FROM obligation WHERE document_key = ANY(%(keys)s)
                UNION SELECT obligation_id FROM fine_version WHERE document_key = ANY(%(keys)s))
 ORDER BY o.created_at, o.id LIMIT %(most)s
@@ -53,6 +55,25 @@ WITH moved AS (
 )
 INSERT INTO obligation_transition (obligation_id, version, from_state, event, to_state, order_id, recorded_at)
 SELECT id, version, %(from)s, %(event)s, %(to)s, %(order_id)s, %(at)s FROM moved
+"""
+
+# The receipt that was shown when it was paid without us, with the transition that this was.
+SHOW_PROOF = """
+INSERT INTO paid_elsewhere (obligation_id, version, proof_ref, paid_on, recorded_at, recorded_by)
+SELECT id, version, %(proof_ref)s, %(paid_on)s, %(at)s, %(by)s FROM obligation WHERE id = %(id)s
+"""
+PROOF = """
+SELECT proof_ref, paid_on, recorded_at FROM paid_elsewhere WHERE obligation_id = %s ORDER BY version DESC LIMIT 1
+"""
+PROOF_OF_FINE = """
+SELECT ref AS proof_ref, on_date AS paid_on, recorded_at FROM fine_event WHERE obligation_id = %s AND kind = 'paid_elsewhere'
+ORDER BY event_no DESC LIMIT 1
+"""
+
+# What went back of an order through its provider and its fines bore; what an agency gave back itself is none of it.
+GIVEN_BACK_OF_FINES = """
+SELECT coalesce(sum(principal + surcharge), 0)::bigint FROM fine_event
+WHERE order_id = %s AND kind = 'refunded' AND NOT (ref <> '' AND instalment_no IS NULL)
 """
 
 OBLIGOR_NAMES = """
@@ -92,6 +113,11 @@ INSERT INTO obligor_field (obligor_id, field, no, index)
 SELECT %(id)s, 'factor', (SELECT coalesce(max(no), 0) FROM obligor_field WHERE obligor_id = %(id)s) + f.at, f.index
 FROM unnest(%(indexes)s::bytea[]) WITH ORDINALITY AS f (index, at)
 WHERE NOT EXISTS (SELECT 1 FROM obligor_field k WHERE k.obligor_id = %(id)s AND k.field = 'factor' AND k.index = f.index)
+"""
+
+HAS_FACTOR = """
+SELECT EXISTS (SELECT 1 FROM obligation o JOIN obligor_field f ON f.obligor_id = o.obligor_id AND f.field = 'factor'
+               WHERE o.id = %s)
 """
 
 INSERT_OBLIGATION = """

@@ -26,6 +26,12 @@ class DocumentAlreadyRegistered(Conflict):
     code = "document_already_registered"
 
 
+class ObligationNotPayable(Conflict):
+    """An obligation is paid, refunded or cancelled."""
+
+    code = "obligation_not_payable"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DossierDocument:
     """The document of a dossier fee, as written. Without `facts` the portal states the lines.
@@ -134,14 +140,28 @@ class ObligationView:
     fine: FineHead | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The receipt that was shown for what was paid without us, and when that was said."""
+
+    proof_ref: str
+    paid_on: date
+    recorded_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidPart:
-    """What an order collects of one obligation: the fine and its surcharge apart, or all of it as principal."""
+    """What an order collects of one obligation: the fine and its surcharge apart, or all of it as principal.
+
+    `state`: where the obligation stood when the order's lines were read.
+    """
 
     obligation_id: UUID
     principal: Money
     surcharge: Money
     is_fine: bool
+    state: ObligationState = ObligationState.OPEN
+    is_insurance: bool = False
     instalment_no: int | None = None
 
     @property
@@ -162,7 +182,11 @@ class RefundedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Whether obligations can take the money of an order; `waived` is the surcharge that the policy lets go, by obligation."""
+    """Whether obligations can take the money of an order; `waived` is the surcharge that the policy lets go, by obligation.
+
+    `owed` is what was locked to judge: all of the order when a fine is in it, else nothing.
+    """
 
     is_refused: bool = False
     waived: Mapping[UUID, Money] = field(default_factory=dict)
+    owed: Mapping[UUID, ObligationView] = field(default_factory=dict)

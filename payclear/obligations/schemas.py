@@ -12,6 +12,7 @@ from payclear.http.schemas import (
     Choice,
     Currency,
     Day,
+    Flag,
     Instant,
     Items,
     MoneySchema,
@@ -38,7 +39,12 @@ from payclear.obligations.domain import (
 )
 from payclear.obligations.fees.facts import FeePricing
 from payclear.obligations.fees.schemas import FeeSchema, PricingSchema, pricing_json
-from payclear.obligations.fines.domain import IssuerRank, PaperType
+from payclear.obligations.fines.domain import (
+    PAPER_NUMBER,
+    PAPER_NUMBER_LENGTH_MAX,
+    IssuerRank,
+    PaperType,
+)
 from payclear.obligations.insurance.records import NoticeRow, PaidLine
 from payclear.obligations.insurance.views import (
     ContributionViewSchema,
@@ -47,7 +53,13 @@ from payclear.obligations.insurance.views import (
     notice_json,
 )
 from payclear.obligations.obligors import ObligorFacts
-from payclear.obligations.records import Document, DossierDocument, FineDocument, ObligationView
+from payclear.obligations.records import Document, DossierDocument, FineDocument, ObligationView, Proof
+from payclear.obligations.rules.identity_numbers import (
+    PERSONAL,
+    is_id_no,
+    normalise_id_no,
+    personal_type_of,
+)
 from payclear.obligations.rules.instalments import ObligorKind
 from payclear.obligations.rules.plates import PlateColour
 
@@ -73,12 +85,19 @@ class ObligorSchema(StrictSchema):
 
     name = Text(most=200, about="Name as on the identity card.", example="NGUYỄN VĂN MẪU")
     citizen_id = Text(
-        most=12,
-        pattern="[0-9]{12}|[0-9]{9}",
+        most=20,
+        pattern="[0-9A-Za-z]{6,20}",
         load_default=None,
         allow_none=True,
-        about="Citizen identity number (12 digits) or old identity card number (9 digits).",
+        about="Citizen identity number (12 digits), old identity card number (9 digits), or passport number.",
         example="000000000001",
+    )
+    id_type = OneOf(
+        PERSONAL,
+        load_default=None,
+        allow_none=True,
+        about="What `citizen_id` is; it follows from 12 or 9 digits, and letters with digits are a passport's. State it "
+        "for a passport whose number has digits only.",
     )
     kind = OneOf(ObligorKind, load_default=ObligorKind.PERSON, about="A person, or an organisation.")
     tax_code = Text(
@@ -106,10 +125,16 @@ class ObligorSchema(StrictSchema):
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> ObligorFacts:
         tax_code = data.pop("tax_code")
-        citizen_id = data.pop("citizen_id")
+        citizen_id, id_type = data.pop("citizen_id"), data.pop("id_type")
         if tax_code is not None and (citizen_id is not None or data["kind"] is ObligorKind.PERSON):
             raise ValidationError({"tax_code": ["not_allowed_here"]})
-        return ObligorFacts(id_no=citizen_id or tax_code, **data)
+        if citizen_id is None:
+            return ObligorFacts(id_no=tax_code, **data)
+        number = normalise_id_no(citizen_id)
+        kind = id_type or personal_type_of(number)
+        if kind is None or not is_id_no(number, kind):
+            raise ValidationError({"citizen_id": ["invalid_format"]})
+        return ObligorFacts(id_no=number, **data)
 
 
 class BeneficiarySchema(StrictSchema):
@@ -254,6 +279,23 @@ def _line(data: dict[str, Any], currency: str) -> Line:
     )
 
 
+class PaidElsewhereSchema(StrictSchema):
+    """What is owed was paid without us."""
+
+    proof_ref = Text(
+        most=PAPER_NUMBER_LENGTH_MAX, pattern=PAPER_NUMBER, about="Number of the receipt that was shown."
+    )
+    paid_on = Day(about="The day it was paid.")
+
+
+class ProofSchema(ViewSchema):
+    """The receipt that was shown."""
+
+    proof_ref = Text(most=PAPER_NUMBER_LENGTH_MAX)
+    paid_on = Day()
+    recorded_at = Instant(about="When the agency said so.")
+
+
 class QuotedLineSchema(BeneficiarySchema):
     """One line of what is owed, as registered or as quoted."""
 
@@ -301,12 +343,23 @@ class ObligationSchema(ViewSchema):
     due_on = Day(allow_none=True, about="Last day to pay a fine without surcharge.")
     principal = Part(MoneySchema(), about="The sum of the registered lines.")
     created_at = Instant()
+    can_be_looked_up = Flag(
+        about="Whether the public look-up can find it. False when neither a number of who owes nor a plate is known: there "
+        "is no second factor then, and a citizen comes through your link only."
+    )
+    holds_money = Flag(
+        about="Money came for it after its order had ended. It waits in suspense until a person gives it back: do not ask for "
+        "it again."
+    )
     lines = Items(Part(QuotedLineSchema()), most=LINES_MAX)
     quote = Part(QuoteSchema(), allow_none=True, about="What is due today; null when nothing is.")
     paid_for = Part(
         ContributionViewSchema(),
         allow_none=True,
         about="Who paid what of an insurance; null while it is not paid.",
+    )
+    paid_elsewhere = Part(
+        ProofSchema(), allow_none=True, about="What was shown when it was paid without us; else null."
     )
     notice = Part(
         NoticeViewSchema(), allow_none=True, about="Of a tax, land or contribution notice; else null."
@@ -319,9 +372,13 @@ class ObligationSchema(ViewSchema):
 def obligation_json(
     view: ObligationView,
     quote: Quote | None,
+    *,
+    can_be_looked_up: bool,
+    holds_money: bool,
     pricing: FeePricing | None = None,
     notice: NoticeRow | None = None,
     paid_for: Sequence[PaidLine] = (),
+    proof: Proof | None = None,
 ) -> dict[str, Any]:
     """An obligation as `ObligationSchema` describes it."""
     return {
@@ -336,11 +393,22 @@ def obligation_json(
         "due_on": view.due_on.isoformat() if view.due_on else None,
         "principal": money_json(view.principal),
         "created_at": instant_json(view.created_at),
+        "can_be_looked_up": can_be_looked_up,
+        "holds_money": holds_money,
         "lines": [_line_json(line) for line in view.lines],
         "quote": quote_json(quote) if quote is not None else None,
         "pricing": pricing_json(pricing) if pricing is not None else None,
         "paid_for": contribution_json(paid_for) if paid_for else None,
+        "paid_elsewhere": _proof_json(proof) if proof is not None else None,
         "notice": notice_json(notice) if notice is not None else None,
+    }
+
+
+def _proof_json(proof: Proof) -> dict[str, Any]:
+    return {
+        "proof_ref": proof.proof_ref,
+        "paid_on": proof.paid_on.isoformat(),
+        "recorded_at": instant_json(proof.recorded_at),
     }
 
 

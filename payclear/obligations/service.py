@@ -1,12 +1,12 @@
 """Registers what is owed, quotes it for a day, locks it for an order and marks it paid. Never commits."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from payclear.catalogue.service import require_accounts, require_agency
+from payclear.catalogue.service import require_agency
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
 from payclear.kernel.errors import InvalidInput
@@ -15,6 +15,7 @@ from payclear.kernel.money import Money, sum_money
 from payclear.obligations import queries
 from payclear.obligations.domain import (
     OBLIGATION_STATES,
+    PAYABLE_STATES,
     Line,
     LineType,
     ObligationKind,
@@ -26,6 +27,7 @@ from payclear.obligations.domain import (
 from payclear.obligations.fines import payments as fine_payments
 from payclear.obligations.fines import rules as fines
 from payclear.obligations.fines.domain import IssuerRank
+from payclear.obligations.insurance import covers as insurance_covers
 from payclear.obligations.kinds import prepared, rules_of, with_lines
 from payclear.obligations.obligors import check_obligor, insert_obligor, require_nobody_in
 from payclear.obligations.records import (
@@ -39,6 +41,7 @@ from payclear.obligations.records import (
     RegisterObligation,
 )
 from payclear.obligations.rules.instalments import InstalmentNotPayable
+from payclear.obligations.speaking import require_speaks_for
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
 
@@ -79,7 +82,7 @@ def register(
 ) -> ObligationView:
     """Register what one document asks; the same document with the same contents again is the same obligation.
 
-    Raises InvalidInput for what can not be true, DocumentAlreadyRegistered for other contents.
+    Raises InvalidInput for what can not be true, AgencyNotOfPortal, DocumentAlreadyRegistered for other contents.
     """
     return register_once(uow, command, sealer=sealer, index=index)[0]
 
@@ -123,15 +126,18 @@ def register_once(
 
 def get(uow: UnitOfWork, obligation_id: UUID, *, portal_code: str) -> ObligationView:
     """Return an obligation of a portal; a foreign one is not found (INV-26)."""
-    views = _views(uow, queries.FIND, [obligation_id])
+    views = find_many(uow, [obligation_id])
     if not views or views[0].portal_code != portal_code:
         raise ObligationNotFound("no such obligation")
     return views[0]
 
 
-def find_many(uow: UnitOfWork, ids: Sequence[UUID]) -> list[ObligationView]:
-    """Return obligations by id, in id order; for pages that come through an order of theirs."""
-    return _views(uow, queries.FIND, list(ids))
+def find_many(uow: UnitOfWork, ids: Sequence[UUID], *, named_on: date | None = None) -> list[ObligationView]:
+    """Return obligations by id, in id order; for pages that come through an order of theirs.
+
+    Agencies have the name of a day, or today's.
+    """
+    return _with_lines(uow, _found(uow, ids, named_on=named_on))
 
 
 def find_by_number(uow: UnitOfWork, number: str) -> list[ObligationView]:
@@ -144,7 +150,12 @@ def find_by_number(uow: UnitOfWork, number: str) -> list[ObligationView]:
         return []
     keys = [key, key.replace("/QD", "/QĐ")]
     return _with_lines(
-        uow, uow.rows(_Row, queries.FIND_BY_NUMBER, {"keys": keys, "most": NUMBER_MATCHES_MAX})
+        uow,
+        uow.rows(
+            _Row,
+            queries.FIND_BY_NUMBER,
+            {"keys": keys, "most": NUMBER_MATCHES_MAX, "named_on": vietnam_date(uow.now)},
+        ),
     )
 
 
@@ -176,13 +187,19 @@ def quote_instalment(uow: UnitOfWork, obligation: ObligationView, no: int, *, fo
 
 
 def judge_arrival(uow: UnitOfWork, parts: Sequence[PaidPart], *, quoted_on: date, paid_on: date) -> Arrival:
-    """Whether obligations can take the money of an order that was quoted for a day and paid on one; locks the fines."""
+    """Whether obligations can take the money of an order that was quoted for a day and paid on one; locks the fines.
+
+    What is no fine was not locked: whoever changes what an order collects holds the order's lock first.
+    """
+    if any(part.state not in PAYABLE_STATES for part in parts if not part.is_fine and part.total.is_positive):
+        return Arrival(is_refused=True)
     asked = [part for part in parts if part.is_fine and part.total.is_positive]
     if not asked:
         return Arrival()
     owed = _locked(uow, parts)
     arrived = [(owed[part.obligation_id], part) for part in asked]
-    return fine_payments.judge_arrival(uow, arrived, quoted_on=quoted_on, paid_on=paid_on)
+    judged = fine_payments.judge_arrival(uow, arrived, quoted_on=quoted_on, paid_on=paid_on)
+    return replace(judged, owed=owed)
 
 
 def take_payment(
@@ -191,26 +208,27 @@ def take_payment(
     *,
     order_id: UUID,
     paid_on: date,
-    waived: Mapping[UUID, Money],
+    arrival: Arrival,
     by: str,
 ) -> list[UUID]:
     """Write what an order paid, with its history; the obligations of which something is still owed.
 
-    `paid_on` is the bank's day, `waived` what `judge_arrival` let go, `by` the provider account.
+    `paid_on` is the bank's day, `arrival` what `judge_arrival` said in this transaction, `by` the provider account.
     """
     asked = [part for part in parts if part.is_fine and part.total.is_positive]
-    owed = _locked(uow, parts) if asked else {}
     whole = [part.obligation_id for part in parts if not part.is_fine]
     if whole:
         _move(uow, whole, ObligationState.OPEN, "paid", order_id=order_id)
+    if any(part.is_insurance for part in parts):
+        insurance_covers.cover_months(uow, order_id)
     states = {
         part.obligation_id: fine_payments.record_paid(
             uow,
-            owed[part.obligation_id],
+            arrival.owed[part.obligation_id],
             part,
             order_id=order_id,
             paid_on=paid_on,
-            waived=waived.get(part.obligation_id),
+            waived=arrival.waived.get(part.obligation_id),
             by=by,
         )
         for part in asked
@@ -225,6 +243,8 @@ def take_back(uow: UnitOfWork, parts: Sequence[PaidPart], *, order_id: UUID, by:
     whole = [part.obligation_id for part in parts if not part.is_fine]
     if whole:
         _move(uow, whole, ObligationState.PAID, "reopened", order_id=order_id)
+    if any(part.is_insurance for part in parts):
+        insurance_covers.uncover_months(uow, order_id)
     for part in asked:
         fine_payments.record_reversed(uow, owed[part.obligation_id], part, order_id=order_id, by=by)
 
@@ -238,16 +258,17 @@ def record_refund(
     given_before: Money,
     by: str,
 ) -> list[RefundedPart]:
-    """Write that money of a paid order went back; what of it each fine gave back. A fee that was paid stays paid.
+    """Write that money of a paid order went back; what of it each fine gave back. For the rest see `giving_back`.
 
     `given_before` is what earlier refunds of the order gave back.
     """
     asked = [part for part in parts if part.is_fine and part.total.is_positive]
     if not asked:
         return []
-    owed = _locked(uow, asked)
+    owed = _locked(uow, parts)
+    fines = {part.obligation_id: owed[part.obligation_id] for part in asked}
     return fine_payments.record_refund(
-        uow, owed, parts, order_id=order_id, amount=amount, given_before=given_before, by=by
+        uow, fines, parts, order_id=order_id, amount=amount, given_before=given_before, by=by
     )
 
 
@@ -271,10 +292,10 @@ def _locked(uow: UnitOfWork, parts: Sequence[PaidPart]) -> dict[UUID, Obligation
 
 
 def _locked_views(uow: UnitOfWork, ids: list[UUID]) -> list[ObligationView]:
-    rows = uow.rows(_Row, queries.LOCK, (ids,))
+    rows = uow.rows(_Row, queries.LOCK, {"ids": ids, "named_on": vietnam_date(uow.now)})
     if any(row.versions is not None for row in rows):
         # The lock is the obligation's. The decision beside it is as old as the statement that waited for the lock.
-        rows = uow.rows(_Row, queries.FIND, (ids,))
+        rows = _found(uow, ids)
     return _with_lines(uow, rows)
 
 
@@ -292,10 +313,10 @@ def _check(uow: UnitOfWork, command: RegisterObligation) -> tuple[str, date]:
     if command.kind is not ObligationKind.TRAFFIC_FINE:  # whose lines get a name of ours
         require_nobody_in(command.obligor, [line.name_vi for line in command.lines])
     require_agency(uow, command.agency_code, today)
+    require_speaks_for(uow, command.portal_code, command.agency_code, today)
     document_no, document_on = rules_of(command.kind).check(uow, command, today)
     if document_on > today:
         raise InvalidInput("the document's date lies in the future", field="document")
-    require_accounts(uow, [line.beneficiary_account for line in command.lines], today)
     return document_no, document_on
 
 
@@ -304,7 +325,7 @@ def _registered_before(
 ) -> ObligationView | None:
     key = normalise_document_no(document_no)
     values = {"kind": command.kind, "agency_code": command.agency_code, "key": key, "on": document_on}
-    rows = uow.rows(_Row, queries.FIND_BY_DOCUMENT, values)
+    rows = uow.rows(_Row, queries.FIND_BY_DOCUMENT, values | {"named_on": vietnam_date(uow.now)})
     if not rows:
         return None
     existing = _with_lines(uow, rows)[0]
@@ -335,8 +356,9 @@ def _insert_lines(uow: UnitOfWork, obligation_id: UUID, lines: Sequence[Line], c
     )
 
 
-def _views(uow: UnitOfWork, sql: str, ids: list[UUID]) -> list[ObligationView]:
-    return _with_lines(uow, uow.rows(_Row, sql, (ids,)))
+def _found(uow: UnitOfWork, ids: Sequence[UUID], *, named_on: date | None = None) -> list[_Row]:
+    values = {"ids": list(ids), "named_on": named_on or vietnam_date(uow.now)}
+    return uow.rows(_Row, queries.FIND, values)
 
 
 def _with_lines(uow: UnitOfWork, rows: list[_Row]) -> list[ObligationView]:

@@ -6,11 +6,11 @@ from typing import Any, Final
 from payclear.contract.modules import Check
 from payclear.db.uow import UnitOfWork
 from payclear.opendata import queries
-from payclear.opendata.service import FUNNEL_DIMENSIONS, FUNNEL_FIGURES, PAYMENT_FIGURES, read
+from payclear.opendata.service import PAYMENT_FIGURES, funnel_figures, funnel_tables, read
 
 # A little over a year: older ones were checked every night of it and can not change.
 SNAPSHOTS_CHECKED: Final = 400
-_ENDS: Final = ("paid", "part_paid", "paid_elsewhere", "exempted", "cancelled", "open")
+_ENDS: Final = ("paid", "part_paid", "paid_elsewhere", "exempted", "refunded", "cancelled", "open")
 
 
 def find_broken_snapshots(uow: UnitOfWork) -> list[dict[str, Any]]:
@@ -33,11 +33,9 @@ def faults_of(figures: Mapping[str, Any]) -> Iterator[str]:
             if whole != (1000 if part["total"][figure] else 0):
                 yield f"{table}.shares: {share} comes to {whole} of 1000"
     funnel = figures["funnel"]
-    for dimension in FUNNEL_DIMENSIONS:
-        yield from _sums(
-            f"funnel.by_{dimension}", funnel[f"by_{dimension}"]["rows"], funnel["total"], FUNNEL_FIGURES
-        )
-    if sum(funnel["total"][name] for name in _ENDS) != funnel["total"]["registered"]:
+    for dimension, cells in funnel_tables(figures).items():
+        yield from _sums(f"funnel.by_{dimension}", cells["rows"], funnel["total"], funnel_figures(figures))
+    if sum(funnel["total"].get(name, 0) for name in _ENDS) != funnel["total"]["registered"]:
         yield "funnel: what became of it does not come to what was registered"
     for name, part in figures["tries_of_day"].items():
         if sum(part["states"].values()) != part["begun"]:

@@ -20,9 +20,9 @@ from payclear.opendata.queries import DIMENSIONS
 from payclear.opendata.report_file import csv_bytes
 from payclear.opendata.service import (
     DEFINITIONS,
-    FUNNEL_DIMENSIONS,
-    FUNNEL_FIGURES,
     Published,
+    funnel_figures,
+    funnel_tables,
     latest,
     published_days,
     published_of,
@@ -62,9 +62,9 @@ def show() -> Response:
         figures=published.figures,
         days=days,
         dimensions=DIMENSIONS,
-        funnel_dimensions=FUNNEL_DIMENSIONS,
-        funnel_figures=FUNNEL_FIGURES,
-        definitions=DEFINITIONS,
+        funnel_tables=funnel_tables(published.figures),
+        funnel_figures=funnel_figures(published.figures),
+        definitions=[name for name in DEFINITIONS if name in published.figures["definitions"]],
         money=lambda value: format_amount(Money(value), locale).replace(" ", "\u00a0"),
         digest=hashlib.sha256(published.body).hexdigest(),
     )

@@ -41,6 +41,7 @@ class FunnelRow:
     part_paid: int
     paid_elsewhere: int
     exempted: int
+    refunded: int
     cancelled: int
     open: int
 
@@ -129,13 +130,19 @@ WHERE minute >= %(begins_at)s AND minute < %(ends_at)s AND minute < %(as_of)s
 GROUP BY channel, answer
 """
 
-# What was registered until the end of the day, and what had become of it at the instant.
+# What was registered until the end of the day, and what had become of it at the instant. Service is read from the version
+# in force then: the decision's own row says what is known now. An obligation's channel is that of its newest payment, which
+# is settled with the money; before there is money a try's channel is a guess that evidence may change.
 FUNNEL = f"""
 WITH {_PLACE}, owed AS MATERIALIZED (
     SELECT b.kind, b.agency_code, coalesce(p.province, '') AS province,
            coalesce(encode(r.id_no_index, 'hex'), r.id::text) AS person,
            width_bucket(%(day)s::date - (b.created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date, %(bands)s::int[]) AS age,
-           b.kind <> 'traffic_fine' OR coalesce(f.served_on <= %(as_of_day)s, false) AS served,
+           coalesce(m.channel, 'none') AS channel,
+           b.kind <> 'traffic_fine' OR coalesce((
+               SELECT v.served_on FROM fine_version v
+               WHERE v.obligation_id = b.id AND v.due_on IS NOT NULL AND v.recorded_at <= %(as_of)s
+               ORDER BY v.version_no DESC LIMIT 1) <= %(as_of_day)s, false) AS served,
            EXISTS (SELECT 1 FROM obligation_lookup u WHERE u.obligation_id = b.id AND u.first_at < %(as_of)s) AS looked_up,
            EXISTS (SELECT 1 FROM payment_order_obligation l JOIN payment_order o ON o.id = l.order_id
                    WHERE l.obligation_id = b.id AND o.created_at <= %(as_of)s AND o.amount > 0) AS ordered,
@@ -143,32 +150,36 @@ WITH {_PLACE}, owed AS MATERIALIZED (
             WHERE t.obligation_id = b.id AND t.recorded_at <= %(as_of)s ORDER BY t.version DESC LIMIT 1) AS state
     FROM obligation b
     JOIN obligor r ON r.id = b.obligor_id
-    LEFT JOIN fine_decision f ON f.obligation_id = b.id
     LEFT JOIN place p ON p.agency_code = b.agency_code
+    LEFT JOIN LATERAL (
+        SELECT coalesce(a.channel, '') AS channel
+        FROM payment_order_obligation l
+        JOIN payment_order o ON o.id = l.order_id AND o.paid_at IS NOT NULL
+        JOIN payment_attempt a ON a.order_id = o.id AND a.state IN ('succeeded', 'reversed')
+        WHERE l.obligation_id = b.id AND l.amount > 0 AND (
+            SELECT t.to_state FROM order_transition t
+            WHERE t.object = 'order' AND t.object_id = o.id AND t.recorded_at <= %(as_of)s
+            ORDER BY t.version DESC LIMIT 1) = 'paid'
+        ORDER BY o.paid_at DESC, o.id LIMIT 1
+    ) m ON true
     WHERE b.created_at < %(ends_at)s AND b.created_at <= %(as_of)s
 )
 SELECT CASE WHEN grouping(kind) = 0 THEN 'kind' WHEN grouping(agency_code) = 0 THEN 'agency'
-            WHEN grouping(province) = 0 THEN 'province' WHEN grouping(age) = 0 THEN 'age' ELSE '' END AS dimension,
-       coalesce(kind, agency_code, province, age::text, '') AS code,
+            WHEN grouping(province) = 0 THEN 'province' WHEN grouping(channel) = 0 THEN 'channel'
+            WHEN grouping(age) = 0 THEN 'age' ELSE '' END AS dimension,
+       coalesce(kind, agency_code, province, channel, age::text, '') AS code,
        count(DISTINCT person) AS people, count(*) AS registered,
        count(*) FILTER (WHERE served) AS served, count(*) FILTER (WHERE looked_up) AS looked_up,
        count(*) FILTER (WHERE ordered) AS ordered, count(*) FILTER (WHERE state = 'paid') AS paid,
        count(*) FILTER (WHERE state = 'partially_paid') AS part_paid,
        count(*) FILTER (WHERE state = 'paid_elsewhere') AS paid_elsewhere,
        count(*) FILTER (WHERE state = 'exempted') AS exempted,
+       count(*) FILTER (WHERE state = 'refunded') AS refunded,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
        count(*) FILTER (WHERE state = 'open') AS open
-FROM owed GROUP BY GROUPING SETS ((), (kind), (agency_code), (province), (age))
+FROM owed GROUP BY GROUPING SETS ((), (kind), (agency_code), (province), (channel), (age))
 """
 
-AGENCY_NAMES = """
-SELECT a.code, coalesce(p.name_vi, a.name_vi), coalesce(p.name_en, a.name_en)
-FROM agency a LEFT JOIN LATERAL (
-    SELECT name_vi, name_en FROM agency_place
-    WHERE agency_code = a.code AND valid_from <= %(day)s AND (valid_to IS NULL OR valid_to >= %(day)s)
-    ORDER BY valid_from DESC, id LIMIT 1
-) p ON true WHERE a.code = ANY(%(codes)s)
-"""
 PROCEDURE_NAMES = """
 SELECT DISTINCT ON (code) code, name_vi FROM procedure
 WHERE code = ANY(%(codes)s) AND valid_from <= %(day)s ORDER BY code, valid_from DESC, id
@@ -211,11 +222,6 @@ def lookups(uow: UnitOfWork, period: dict[str, Any]) -> dict[tuple[str, str], in
 def funnel(uow: UnitOfWork, period: dict[str, Any]) -> list[FunnelRow]:
     """Every cell of the funnel; an age is the number of its band."""
     return uow.rows(FunnelRow, FUNNEL, period)
-
-
-def agency_names(uow: UnitOfWork, codes: Sequence[str], day: date) -> dict[str, tuple[str, str]]:
-    """Names of agencies on a day, Vietnamese and English."""
-    return {code: (vi, en) for code, vi, en in uow.run(AGENCY_NAMES, {"codes": list(codes), "day": day})}
 
 
 def procedure_names(uow: UnitOfWork, codes: Sequence[str], day: date) -> dict[str, str]:

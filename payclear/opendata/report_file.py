@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from payclear.kernel.spreadsheets import BYTE_ORDER_MARK, escaped
 from payclear.opendata.queries import DIMENSIONS
-from payclear.opendata.service import FUNNEL_DIMENSIONS, FUNNEL_FIGURES, PAYMENT_FIGURES, Published
+from payclear.opendata.service import FUNNEL_FIGURES, PAYMENT_FIGURES, Published, funnel_tables
 
 TIMES: Final = ("median_minutes", "p90_minutes")
 SHARES: Final = ("share_of_payments", "share_of_amount")
@@ -42,8 +42,8 @@ def _rows(figures: Mapping[str, Any], locale: str) -> Iterator[Row]:
     for channel, part in figures["lookups_of_day"]["channels"].items():
         yield from _counts(f"lookups_of_day.{channel}", part["answers"], part["total"])
     yield {"record": "total", "table": "lookups_of_day", "count": figures["lookups_of_day"]["total"]}
-    for dimension in FUNNEL_DIMENSIONS:
-        yield from _table(f"funnel.by_{dimension}", figures["funnel"][f"by_{dimension}"]["rows"], locale)
+    for dimension, cells in funnel_tables(figures).items():
+        yield from _table(f"funnel.by_{dimension}", cells["rows"], locale)
     yield {"record": "total", "table": "funnel", **figures["funnel"]["total"]}
     for name, count in figures["portals"].items():
         yield {"record": "row", "table": "portals", "code": name, "count": count}

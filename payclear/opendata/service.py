@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from payclear.catalogue.service import agency_names
 from payclear.db.uow import UnitOfWork
 from payclear.i18n.locales import LOCALES
 from payclear.i18n.texts import has_text, translate
@@ -38,13 +39,13 @@ from payclear.opendata.queries import CellRow, FunnelRow, SnapshotRow
 PAYMENT_FIGURES: Final = ("payments", "amount")
 FUNNEL_FIGURES: Final = (
     *("registered", "served", "looked_up", "ordered", "paid", "part_paid"),
-    *("paid_elsewhere", "exempted", "cancelled", "open"),
+    *("paid_elsewhere", "exempted", "refunded", "cancelled", "open"),
 )
-FUNNEL_DIMENSIONS: Final = ("kind", "agency", "province", "age")
+FUNNEL_DIMENSIONS: Final = ("kind", "agency", "province", "channel", "age")
 DEFINITIONS: Final = (
     *("payments", "amount", "group", "people_min", "rest", "time_to_pay", "tries", "lookups"),
     *("registered", "served", "looked_up", "ordered", "paid", "part_paid", "paid_elsewhere", "exempted"),
-    *("cancelled", "open", "age", "province", "channel", "portals", "as_of"),
+    *("refunded", "cancelled", "open", "age", "province", "channel", "portals", "as_of"),
 )
 FIRST_DAY: Final = date(2000, 1, 1)
 STATEMENT_TIMEOUT: Final = "15min"
@@ -76,6 +77,11 @@ class _Names:
             return dict.fromkeys(LOCALES, self.procedures[code])
         key = f"opendata.{dimension}_{code.lower()}" if code else f"opendata.{dimension}_unknown"
         return {locale: translate(key, locale) if has_text(key) else code for locale in LOCALES}
+
+
+def funnel_figures(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """The figures of the funnel that are among these: older ones were published with fewer."""
+    return tuple(name for name in FUNNEL_FIGURES if name in figures["funnel"]["total"])
 
 
 def figures_of(uow: UnitOfWork, day: date, as_of: datetime) -> bytes:
@@ -116,6 +122,12 @@ def published_days(uow: UnitOfWork, limit: int) -> list[date]:
 def read(day: date, as_of: datetime, body: bytes) -> Published:
     """Figures from their bytes."""
     return Published(day, as_of, body, json.loads(body))
+
+
+def funnel_tables(figures: Mapping[str, Any]) -> dict[str, Json]:
+    """The tables of the funnel by dimension: those that these figures have, for older ones were published with fewer."""
+    found = {dimension: figures["funnel"].get(f"by_{dimension}") for dimension in FUNNEL_DIMENSIONS}
+    return {dimension: table for dimension, table in found.items() if table is not None}
 
 
 def _published(row: SnapshotRow | None) -> Published | None:
@@ -295,6 +307,6 @@ def _names(uow: UnitOfWork, day: date, rows: Iterable[CellRow | FunnelRow]) -> _
         codes.setdefault(row.dimension, set()).add(row.code)
     agencies = sorted(codes.get("agency", set()) | codes.get("province", set()))
     return _Names(
-        agencies=queries.agency_names(uow, agencies, day),
+        agencies=agency_names(uow, agencies, on=day),
         procedures=queries.procedure_names(uow, sorted(codes.get("procedure", set())), day),
     )

@@ -177,7 +177,7 @@ LEDGER_CHECKS = (
         SELECT o.order_ref, b.state, 'obligation does not follow its order', l.amount
         FROM payment_order o JOIN payment_order_obligation l ON l.order_id = o.id
         JOIN obligation b ON b.id = l.obligation_id
-        WHERE (o.state = 'paid' AND l.amount > 0 AND b.kind <> 'traffic_fine' AND (b.state <> 'paid' OR NOT l.is_live))
+        WHERE (o.state = 'paid' AND l.amount > 0 AND b.kind <> 'traffic_fine' AND (b.state, l.is_live) NOT IN (('paid', true), ('refunded', false)))
            OR (o.state = 'reversed' AND l.is_live)
         """,
     ),

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from payclear.catalogue.files import load_catalogue
 from payclear.checkout.rules import load_rules
+from payclear.identity.activation_queries import set_agency
 from payclear.identity.domain import PortalKind, StaffRole
 from payclear.identity.service import PortalExists, create_portal, issue_api_key
 from payclear.identity.sessions import LoginTaken, create_staff
@@ -111,9 +112,11 @@ def _portal(runtime: Runtime) -> None:
                 name_en="Sample Province Public Service Portal",
                 return_url_prefixes=[f"{address}/return"],
                 kind=PortalKind.PROVINCE,
-                agency_code="H00",
             )
         except PortalExists:
+            # Earlier demonstrations bound it, when that was no more than a note; it plays every agency's portal.
+            set_agency(uow, PORTAL, None)
+            uow.commit()
             return
         issue_api_key(uow, PORTAL, example.api_key.reveal())
         if not endpoints_of(uow, PORTAL):

@@ -72,7 +72,10 @@ def register(runtime: Runtime, portal: NewPortal, *, by: Signatory) -> list[str]
             requests_per_minute=portal.requests_per_minute,
             actor=login,
         )
-        return [f"{portal.code} is registered. Next: payclear portal test {portal.code}"]
+        return [
+            _speech_line(portal.code, portal.agency_code),
+            f"{portal.code} is registered. Next: payclear portal test {portal.code}",
+        ]
 
     return _as_officer(runtime, by, act)
 
@@ -100,7 +103,8 @@ def approve(runtime: Runtime, code: str, *, by: Signatory) -> list[str]:
     """Approve what was proposed for a portal."""
 
     def act(uow: UnitOfWork, login: str) -> list[str]:
-        return [f"{code} is {approve_step(uow, code, checker=login)}."]
+        state = approve_step(uow, code, checker=login)
+        return [f"{code} is {state}.", _speech_line(code, get_portal(uow, code).agency_code)]
 
     return _as_officer(runtime, by, act)
 
@@ -125,6 +129,18 @@ def access(
             uow, code, networks=networks, requests_per_minute=requests_per_minute, actor=login
         )
         return [_access_line(code, stored, requests_per_minute)]
+
+    return _as_officer(runtime, by, act)
+
+
+def bind(runtime: Runtime, code: str, *, agency_code: str | None, by: Signatory) -> list[str]:
+    """Say for which agency a portal speaks; None lets it speak for every one."""
+
+    def act(uow: UnitOfWork, login: str) -> list[str]:
+        if agency_code is not None:
+            require_agency(uow, agency_code, vietnam_date(uow.now))
+        activation.bind(uow, code, agency_code, actor=login)
+        return [_speech_line(code, agency_code)]
 
     return _as_officer(runtime, by, act)
 
@@ -183,7 +199,7 @@ def portals(runtime: Runtime) -> list[str]:
         known = activation.count_provinces(uow, on=vietnam_date(uow.now))
     lines = [
         f"{each.code:<24} {each.kind:<12} {each.state:<10} since {each.since.astimezone(VIETNAM):%d/%m/%Y}"
-        f"  {each.live_keys} live keys  {each.name_vi}"
+        f"  {each.live_keys} live keys  {each.agency_code or 'every agency'}  {each.name_vi}"
         for each in listed
     ]
     return [*(lines or ["There is no portal."]), f"{active} of {known} provinces active."]
@@ -195,6 +211,7 @@ def show(runtime: Runtime, code: str) -> list[str]:
         portal = get_portal(uow, code)
         steps = activation.history(uow, code)
     lines = [f"{portal.code}  {portal.state}  {portal.kind}  {portal.name_vi}"]
+    lines.append(_speech_line(code, portal.agency_code))
     lines.append(_access_line(code, portal.allowed_networks, portal.requests_per_minute))
     for step in steps:
         people = step.maker if step.checker is None else f"{step.maker}, {step.checker}"
@@ -233,3 +250,9 @@ def _access_line(code: str, networks: Iterable[str], requests_per_minute: int | 
     where = ", ".join(networks) or "any network"
     often = f"{requests_per_minute} requests a minute" if requests_per_minute else "no limit of requests"
     return f"{code} calls from {where}, with {often}."
+
+
+def _speech_line(code: str, agency_code: str | None) -> str:
+    if agency_code is None:
+        return f"WARNING: {code} speaks for every agency. Right for a national portal only: payclear portal agency {code} …"
+    return f"{code} speaks for {agency_code} and the agencies below it."

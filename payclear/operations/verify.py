@@ -14,6 +14,7 @@ from payclear.gateway.checks import CHECKS as GATEWAY_CHECKS
 from payclear.identity.checks import CHECKS as IDENTITY_CHECKS
 from payclear.lookup.checks import CHECKS as LOOKUP_CHECKS
 from payclear.obligations.batches.checks import CHECKS as BATCH_CHECKS
+from payclear.obligations.checks import CHECKS as OBLIGATION_CHECKS
 from payclear.obligations.fees.checks import CHECKS as FEE_CHECKS
 from payclear.obligations.fines.checks import CHECKS as FINE_CHECKS
 from payclear.obligations.insurance.checks import CHECKS as INSURANCE_CHECKS
@@ -32,6 +33,7 @@ CORE_CHECKS: tuple[Check, ...] = (
     *HISTORY_CHECKS,
     *EVENT_CHECKS,
     *INBOX_CHECKS,
+    *OBLIGATION_CHECKS,
     *FEE_CHECKS,
     *INSURANCE_CHECKS,
     *BATCH_CHECKS,

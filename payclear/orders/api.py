@@ -19,6 +19,7 @@ from payclear.orders.errors import (
     AttemptInProgress,
     DuplicatePortalRef,
     MixedCurrencies,
+    ObligationHoldsMoney,
     ObligationInOrder,
     ObligationNotPayable,
     OrderNotFound,
@@ -63,6 +64,7 @@ _EXAMPLE = {
     errors=(
         ObligationNotFound,
         ObligationNotPayable,
+        ObligationHoldsMoney,
         ObligationInOrder,
         DuplicatePortalRef,
         MixedCurrencies,
@@ -90,6 +92,7 @@ def create_payment_order(call: Call) -> Reply:
             locale=asked.locale,
             expires_in=timedelta(minutes=minutes),
             actor=call.caller.key_id,
+            despite_held_money=asked.despite_held_money,
         ),
     )
     return Reply(_json(call, view), 201, location=f"/v1/payment-orders/{view.order_ref}")

@@ -15,8 +15,10 @@ from payclear.kernel.settings_schema import OrderSettings
 from payclear.orders import queries
 from payclear.orders.domain import ATTEMPT_STATES, HOLDS_MONEY, AttemptState, OrderState, next_query_at
 from payclear.orders.errors import AmountOutOfBounds, AttemptInProgress, OrderNotPayable, TooManyAttempts
+from payclear.orders.memo import memo_of
 from payclear.orders.records import AttemptView, OrderView
-from payclear.orders.service import attempts_of, close_unpaid, lock_order
+from payclear.orders.service import attempts_of, close_unpaid, lock_order, obligations_of
+from payclear.orders.suspense import ended_order_with_money
 
 LAST_CALL = timedelta(minutes=1)
 
@@ -37,6 +39,9 @@ def open_attempt(
     # Money that waits for a decision must not be paid a second time either.
     if any(attempt.is_live or attempt.state in HOLDS_MONEY for attempt in attempts):
         raise AttemptInProgress("a payment is being confirmed", order_ref=order.order_ref)
+    owed = obligations_of(uow, order_id)
+    if ended_order_with_money(uow, owed, since=order.created_at) is not None:
+        raise AttemptInProgress("money for the same came late", order_ref=order.order_ref)
     if len(attempts) >= settings.attempts_max:
         raise TooManyAttempts("no further try", order_ref=order.order_ref)
     manifest = line.provider.manifest
@@ -82,12 +87,12 @@ def checkout_request(
     callback_url: str,
     bill: Bill | None = None,
 ) -> CheckoutRequest:
-    """What the provider is asked for. The memo carries the payment code and nothing personal; only a bill names a payer."""
+    """What the provider is asked for. The memo carries nothing personal (see `memo_of`); only a bill names a payer."""
     return CheckoutRequest(
         attempt_ref=attempt.attempt_ref,
         order_ref=order.order_ref,
         amount=attempt.money,
-        memo=f"NOP NSNN {order.payment_code} {order.order_ref}",
+        memo=memo_of(order),
         created_at=attempt.created_at,
         expires_at=attempt.expires_at,
         payer_ip=payer_ip,

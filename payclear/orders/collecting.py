@@ -33,7 +33,15 @@ from payclear.orders.domain import (
 from payclear.orders.evidence import Due, apply_under_lock, due_of, standing_of
 from payclear.orders.recording import audit_evidence, open_case, write_evidence
 from payclear.orders.records import AttemptView, OrderRow, OrderView
-from payclear.orders.service import attempts_of, lock_order, order_lines, parts_of, release_obligations
+from payclear.orders.service import (
+    attempts_of,
+    lock_order,
+    obligations_of,
+    order_lines,
+    parts_of,
+    release_obligations,
+)
+from payclear.orders.suspense import ended_order_with_money
 
 _EFFECTS = {
     Effect.CAPTURED: CollectionVerdict.ACCEPTED,
@@ -96,8 +104,12 @@ def take_collected(
     if money_moved and hindered is CollectionVerdict.NOT_PAYABLE and _ended_with_its_quote(order):
         hindered = None  # yesterday's quote: the policy for late quotes decides
     due = due_of(uow, order, evidence) if hindered is None else Due()
-    if due.is_refused:
+    if due.arrival.is_refused:
         hindered = CollectionVerdict.NOT_PAYABLE
+    if hindered is None and not money_moved:
+        owed = obligations_of(uow, order_id)
+        if ended_order_with_money(uow, owed, since=order.created_at) is not None:
+            hindered = CollectionVerdict.BEING_CONFIRMED
     refusal = _refusal(order, line, evidence, hindered, money_moved=money_moved)
     if refusal is None and is_booked(uow, capture_key(line.code, evidence.provider_ref or "")):
         refusal = CollectionVerdict.REFERENCE_REUSED

@@ -1,6 +1,7 @@
 """What can go wrong with orders, as stable codes."""
 
 from payclear.kernel.errors import Conflict, InvalidInput, NotFound
+from payclear.obligations.records import ObligationNotPayable as ObligationNotPayable
 
 
 class OrderNotFound(NotFound):
@@ -21,10 +22,10 @@ class ObligationInOrder(Conflict):
     code = "obligation_in_another_order"
 
 
-class ObligationNotPayable(Conflict):
-    """An obligation is paid or cancelled."""
+class ObligationHoldsMoney(Conflict):
+    """Money came for an obligation after its order had ended; it waits for a decision and must not be asked for again."""
 
-    code = "obligation_not_payable"
+    code = "obligation_holds_money"
 
 
 class MixedCurrencies(InvalidInput):

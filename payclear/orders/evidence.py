@@ -3,7 +3,6 @@
 It locks the order, judges by the rules of `domain`, and writes everything that follows in the caller's transaction.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,11 +11,10 @@ from payclear.contract.evidence import Evidence
 from payclear.contract.outcomes import CallbackVerdict, EvidenceSource, Outcome
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
-from payclear.kernel.money import Money
 from payclear.ledger.domain import Entry, capture_key, capture_legs, suspense_legs
 from payclear.ledger.service import book
 from payclear.obligations import service as obligations
-from payclear.obligations.records import PaidPart
+from payclear.obligations.records import Arrival, PaidPart
 from payclear.orders import queries
 from payclear.orders.announcements import announce_order
 from payclear.orders.domain import (
@@ -33,9 +31,10 @@ from payclear.orders.domain import (
     judge,
 )
 from payclear.orders.naming import lock_named
+from payclear.orders.parts import parts_in
 from payclear.orders.recording import NO_WATCH, audit_evidence, open_case, write_evidence, write_unmatched
-from payclear.orders.records import AttemptView, OrderRow
-from payclear.orders.service import order_lines, parts_of, release_obligations, release_some
+from payclear.orders.records import AttemptView, LineView, OrderRow
+from payclear.orders.service import order_lines, release_obligations, release_some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +52,11 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What an order collects of each obligation, and whether they can take the money that came."""
+    """The lines that an order collects, by obligation too, and whether the obligations can take the money that came."""
 
+    lines: tuple[LineView, ...] = ()
     parts: tuple[PaidPart, ...] = ()
-    is_refused: bool = False
-    waived: Mapping[UUID, Money] = field(default_factory=dict)
+    arrival: Arrival = field(default_factory=Arrival)
 
 
 _NOT_JUDGED = Due()
@@ -83,7 +82,7 @@ def apply_evidence(
     evidence = replace(evidence, attempt_ref=attempt.attempt_ref)
     due = due_of(uow, order, evidence)
     standing = standing_of(
-        order, attempt, attempts, asked_at or uow.now, attempts_max, is_hindered=due.is_refused
+        order, attempt, attempts, asked_at or uow.now, attempts_max, is_hindered=due.arrival.is_refused
     )
     if attempt.state in TOOK_MONEY and standing.booked_ref is None:
         # Booked on the word of a source that names no transaction: the first one named since is the booked one.
@@ -102,10 +101,11 @@ def due_of(uow: UnitOfWork, order: OrderRow, evidence: Evidence) -> Due:
         or not has_amount(evidence)
     ):
         return Due()
-    parts = parts_of(uow, order.id)
+    lines = order_lines(uow, order.id)
+    parts = parts_in(lines)
     paid_on = vietnam_date(evidence.paid_at or uow.now)
     arrival = obligations.judge_arrival(uow, parts, quoted_on=order.quoted_on, paid_on=paid_on)
-    return Due(parts=parts, is_refused=arrival.is_refused, waived=arrival.waived)
+    return Due(lines=lines, parts=parts, arrival=arrival)
 
 
 def _named_since(uow: UnitOfWork, attempt: AttemptView) -> str | None:
@@ -126,7 +126,7 @@ def apply_under_lock(
     """Judge and write evidence about an attempt whose order the caller has locked; only doors of this feature call it."""
     verdict = judge(standing, evidence)
     if (verdict.books_capture or verdict.books_suspense) and not _book(
-        uow, order, attempt, evidence, verdict
+        uow, order, attempt, evidence, verdict, due
     ):
         verdict = already_booked(standing)
     evidence_id = write_evidence(uow, order, attempt, evidence, verdict, watch=watch)
@@ -200,14 +200,13 @@ def standing_of(
 
 
 def _book(
-    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, verdict: Verdict
+    uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: Evidence, verdict: Verdict, due: Due
 ) -> bool:
     """Book the money; False when the provider's transaction stands in the books already, and nothing is written."""
     assert evidence.amount is not None
     if verdict.books_capture:
         template = "payment_captured"
-        lines = order_lines(uow, order.id)
-        legs = capture_legs(attempt.money, ((line.amount, line.beneficiary_account) for line in lines))
+        legs = capture_legs(attempt.money, ((line.amount, line.beneficiary_account) for line in due.lines))
     else:
         template = "payment_suspended"
         legs = suspense_legs(evidence.amount)
@@ -231,7 +230,7 @@ def _capture(uow: UnitOfWork, order: OrderRow, attempt: AttemptView, evidence: E
         due.parts,
         order_id=order.id,
         paid_on=vietnam_date(evidence.paid_at or uow.now),
-        waived=due.waived,
+        arrival=due.arrival,
         by=attempt.provider_account,
     )
     release_some(uow, order.id, still_owed)

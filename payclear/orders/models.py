@@ -64,6 +64,7 @@ class PaymentOrderObligation(Base):
         Index(
             "uq_payment_order_obligation_live", "obligation_id", unique=True, postgresql_where=text("is_live")
         ),
+        Index("ix_payment_order_obligation_ended", "obligation_id", postgresql_where=text("NOT is_live")),
         amount_from_zero(),
     )
 

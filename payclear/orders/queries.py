@@ -75,6 +75,24 @@ WHERE l.obligation_id = %s AND l.is_live
 """
 BY_ID = f"SELECT {_ORDER} FROM payment_order o WHERE o.id = %s"
 
+# Of `l`, an order that collects an obligation no more: money came for it late, and less than that went back.
+# Counted, not EXISTS: whatever plan PostgreSQL takes, it begins with the obligation's own orders and never with the cases.
+HOLDS_LATE_MONEY = """
+NOT l.is_live AND 0 < (SELECT count(*) FROM suspense_case c WHERE c.order_id = l.order_id AND c.state = 'open')
+AND 0 < (SELECT coalesce(sum(CASE p.side WHEN 'C' THEN p.amount ELSE -p.amount END), 0)
+         FROM journal_entry e JOIN posting p ON p.entry_id = e.id AND p.account_code = 'suspense'
+         WHERE e.order_id = l.order_id)
+"""
+# Without a LIMIT: an obligation has few orders, and PostgreSQL must never be led to walk all orders from the newest.
+HOLDING_MONEY = f"""
+SELECT l.order_id FROM payment_order_obligation l
+WHERE l.obligation_id = ANY((SELECT %(ids)s::uuid[])::uuid[]) AND {HOLDS_LATE_MONEY}
+  AND (%(since)s::timestamptz IS NULL OR 0 < (
+      SELECT count(*) FROM suspense_case c
+      WHERE c.order_id = l.order_id AND c.state = 'open' AND c.opened_at > %(since)s))
+ORDER BY l.order_id DESC
+"""
+
 ATTEMPTS = """
 SELECT id, order_id, number, attempt_ref, provider_account, state, version, amount, currency, merchant_account,
        provider_ref, redirect_url, evidence_rank, queries, next_query_at, created_at, expires_at, decided_at, paid_at,
@@ -91,8 +109,11 @@ FROM payment_attempt WHERE id = %s
 ATTEMPT_BY_REF = ATTEMPT.replace("WHERE id = %s", "WHERE attempt_ref = %s")
 
 LINES = """
-SELECT obligation_id, type, name_vi, amount, currency, beneficiary_account, chapter, sub_item
-FROM payment_order_line WHERE order_id = %s ORDER BY line_no
+SELECT n.obligation_id, n.type, n.name_vi, n.amount, n.currency, n.beneficiary_account, n.chapter, n.sub_item,
+       o.instalment_no, b.state
+FROM payment_order_line n JOIN payment_order_obligation o USING (order_id, obligation_id)
+JOIN obligation b ON b.id = n.obligation_id
+WHERE n.order_id = %s ORDER BY n.line_no
 """
 
 OBLIGATION_IDS = (
@@ -229,17 +250,6 @@ UPDATE payment_order_obligation SET is_live = false WHERE order_id = %s AND obli
 
 # What an order promised was overtaken while somebody pays: no further try may begin.
 END_PROMISE = "UPDATE payment_order SET expires_at = least(expires_at, %s) WHERE id = %s"
-
-# What an order collects of each obligation, with the surcharge of a fine apart; hot: each capture asks it.
-PARTS = """
-SELECT l.obligation_id, l.instalment_no, max(n.currency::text),
-       coalesce(sum(n.amount) FILTER (WHERE n.type <> 'late_surcharge'), 0)::bigint,
-       coalesce(sum(n.amount) FILTER (WHERE n.type = 'late_surcharge'), 0)::bigint,
-       bool_or(n.type IN ('fine', 'late_surcharge'))
-FROM payment_order_obligation l
-JOIN payment_order_line n ON n.order_id = l.order_id AND n.obligation_id = l.obligation_id
-WHERE l.order_id = %s GROUP BY l.obligation_id, l.instalment_no ORDER BY l.obligation_id
-"""
 
 # Attempts of one account whose time to be asked about has come. The lease keeps a second worker away while the first asks.
 CLAIM_DUE_QUERIES = """

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from payclear.kernel.money import Money
+from payclear.obligations.domain import ObligationState
 from payclear.orders.domain import LIVE_STATES, AttemptState, OrderState, PublicStatus, public_status
 
 
@@ -86,6 +87,8 @@ class LineView:
     beneficiary_account: str
     chapter: str
     sub_item: str
+    instalment_no: int | None = None  # of a fine's plan
+    obligation_state: str = ObligationState.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

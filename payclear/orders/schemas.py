@@ -11,6 +11,7 @@ from marshmallow import ValidationError, post_load
 
 from payclear.http.schemas import (
     Day,
+    Flag,
     Instant,
     Items,
     MoneySchema,
@@ -74,6 +75,7 @@ class OrderRequest:
     locale: str
     expires_in_minutes: int | None
     instalments: Mapping[UUID, int]
+    despite_held_money: bool
 
 
 class InstalmentChoiceSchema(StrictSchema):
@@ -116,6 +118,11 @@ class CreateOrderSchema(StrictSchema):
         most=MINUTES_MAX,
         load_default=None,
         about="How long the order may be paid. An amount that grows by day ends it at midnight in Viet Nam.",
+    )
+    despite_held_money = Flag(
+        load_default=False,
+        about="Make the order although money for one of the obligations came late and waits for a decision "
+        "(`obligation_holds_money`). Only when the citizen knows that they may pay a second time.",
     )
 
     @post_load

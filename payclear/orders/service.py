@@ -29,7 +29,9 @@ from payclear.orders.errors import (
     ObligationNotPayable,
     OrderNotFound,
 )
+from payclear.orders.parts import parts_in
 from payclear.orders.records import AttemptView, DocumentView, LineView, OrderRow, OrderView
+from payclear.orders.suspense import require_no_money
 
 _GUARDS = {
     "uq_payment_order_portal_code_portal_ref": DuplicatePortalRef,
@@ -54,6 +56,7 @@ class CreateOrder:
     instalments: Mapping[UUID, int] = field(
         default_factory=dict
     )  # of a fine's plan; others are collected whole
+    despite_held_money: bool = False  # whoever asks knows that money for one of them waits in suspense
 
 
 def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
@@ -61,11 +64,12 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
 
     Where all of them are exempted nothing is to be paid: the order is exempted from the start. Another order ends when
     `expires_in` is over, and at midnight in Viet Nam when a quote depends on the day.
-    Raises ObligationNotFound, ObligationNotPayable, ObligationInOrder, DuplicatePortalRef, MixedCurrencies,
-    InstalmentNotPayable.
+    Raises ObligationNotFound, ObligationNotPayable, ObligationHoldsMoney, ObligationInOrder, DuplicatePortalRef,
+    MixedCurrencies, InstalmentNotPayable.
     """
     owed = obligations.lock_for_order(uow, command.obligation_ids, portal_code=command.portal_code)
     _require_payable(owed)
+    is_held = require_no_money(uow, command.obligation_ids, despite=command.despite_held_money)
     today = vietnam_date(uow.now)
     quotes = [_quoted(uow, obligation, command, today) for obligation in owed]
     currency = quotes[0].total.currency
@@ -106,11 +110,19 @@ def create_order(uow: UnitOfWork, command: CreateOrder) -> OrderView:
         action=f"payment_order.{event}",
         object_type="payment_order",
         object_id=row.order_ref,
-        facts={"portal_ref": row.portal_ref, "amount": row.amount, "currency": row.currency},
+        facts={"portal_ref": row.portal_ref, "amount": row.amount, "currency": row.currency}
+        | ({"despite_held_money": True} if is_held else {}),
     )
     lines = tuple(
         LineView(
-            o.id, line.type, line.name_vi, line.amount, line.beneficiary_account, line.chapter, line.sub_item
+            o.id,
+            line.type,
+            line.name_vi,
+            line.amount,
+            line.beneficiary_account,
+            line.chapter,
+            line.sub_item,
+            command.instalments.get(o.id),
         )
         for o, quote in zip(owed, quotes, strict=True)
         for line in quote.lines
@@ -145,9 +157,9 @@ def live_order_of(uow: UnitOfWork, obligation_id: UUID) -> OrderView | None:
     return _complete(uow, rows[0]) if rows else None
 
 
-def get_by_id(uow: UnitOfWork, order_id: UUID) -> OrderView:
-    """Return an order by its id, for features above."""
-    return _complete(uow, _one(uow, queries.BY_ID, (order_id,)))
+def get_by_id(uow: UnitOfWork, order_id: UUID, *, named_on: date | None = None) -> OrderView:
+    """Return an order by its id, for features above; its agencies have the name of a day, or today's."""
+    return _complete(uow, _one(uow, queries.BY_ID, (order_id,)), named_on=named_on)
 
 
 def note_refund(uow: UnitOfWork, attempt_id: UUID) -> None:
@@ -246,18 +258,7 @@ def release_some(uow: UnitOfWork, order_id: UUID, obligation_ids: Sequence[UUID]
 
 def parts_of(uow: UnitOfWork, order_id: UUID) -> tuple[PaidPart, ...]:
     """What an order collects of each obligation, in id order."""
-    return tuple(
-        PaidPart(
-            obligation_id=obligation_id,
-            principal=Money(principal, currency),
-            surcharge=Money(surcharge, currency),
-            is_fine=is_fine,
-            instalment_no=instalment_no,
-        )
-        for obligation_id, instalment_no, currency, principal, surcharge, is_fine in uow.run(
-            queries.PARTS, (order_id,)
-        )
-    )
+    return parts_in(order_lines(uow, order_id))
 
 
 def _require_payable(owed: Sequence[ObligationView]) -> None:
@@ -338,16 +339,14 @@ def obligations_of(uow: UnitOfWork, order_id: UUID) -> list[UUID]:
 def order_lines(uow: UnitOfWork, order_id: UUID) -> tuple[LineView, ...]:
     """The lines of an order's quote, in order."""
     return tuple(
-        LineView(obligation_id, type_, name, Money(amount, currency), account, chapter, sub_item)
-        for obligation_id, type_, name, amount, currency, account, chapter, sub_item in uow.run(
-            queries.LINES, (order_id,)
-        )
+        LineView(obligation_id, type_, name, Money(amount, currency), *rest)
+        for obligation_id, type_, name, amount, currency, *rest in uow.run(queries.LINES, (order_id,))
     )
 
 
-def _complete(uow: UnitOfWork, row: OrderRow) -> OrderView:
+def _complete(uow: UnitOfWork, row: OrderRow, *, named_on: date | None = None) -> OrderView:
     lines = order_lines(uow, row.id)
-    owed = obligations.find_many(uow, [line.obligation_id for line in lines])
+    owed = obligations.find_many(uow, [line.obligation_id for line in lines], named_on=named_on)
     attempts = tuple(attempts_of(uow, row.id))
     return _view(row, lines=lines, documents=_documents(owed), attempts=attempts)
 

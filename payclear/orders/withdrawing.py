@@ -14,6 +14,7 @@ from payclear.orders import queries
 from payclear.orders.domain import HOLDS_MONEY, OrderState
 from payclear.orders.records import OrderRow
 from payclear.orders.service import attempts_of, close_unpaid, lock_order, release_some
+from payclear.orders.suspense import ended_order_with_money
 
 
 class OrderClaims:
@@ -27,6 +28,10 @@ class OrderClaims:
     def claims(self, uow: UnitOfWork, obligation_id: UUID) -> set[UUID]:
         """The order that collects an obligation."""
         return {row.id for row in uow.rows(OrderRow, queries.LIVE_ORDER_OF_OBLIGATION, (obligation_id,))}
+
+    def holds_money(self, uow: UnitOfWork, obligation_id: UUID) -> bool:
+        """Whether an order that ended holds money for the obligation in suspense."""
+        return ended_order_with_money(uow, [obligation_id]) is not None
 
     def give_up(self, uow: UnitOfWork, obligation_id: UUID, state: ObligationState) -> None:
         """Withdraw the open order, or let go of what a paid one does not pay whole any more."""

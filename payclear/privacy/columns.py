@@ -39,7 +39,7 @@ SEALED: Final = {
 INDEXES: Final = {
     "obligor.id_no_index": "identity number",
     "obligor_field.index": "plate, licence, insurance code, and the second factor of a document",
-    "lookup_meter.key": "who looks up, and which number; rests within the hour and is deleted",
+    "lookup_meter.key": "who looks up, and which number; at rest within two hours, deleted the night after",
 }
 
 # Texts that somebody writes, and what keeps people out of them.
@@ -56,6 +56,7 @@ WRITTEN: Final = {
     "fee_override.reason": "staff; the form says to name nobody",
     "fee_override.decided_note": "staff; the form says to name nobody",
     "fine_event.ref": "number of a paper at its agency",
+    "paid_elsewhere.proof_ref": "number of a receipt of another cash desk",
     "payment_order.portal_ref": "the portal's own reference, letters and digits",
     "payment_order.return_url": "an address of the portal, of a registered prefix",
     "payment_attempt.redirect_url": "the provider's page; adapters put no person into it",
@@ -69,9 +70,12 @@ WRITTEN: Final = {
     "catalogue_change.reason": "staff, about reference data",
     "catalogue_change.check_reason": "staff, about reference data",
     "decision_row.decision_no": "a decision's number as it was written",
+    "public_banner.text_vi": "staff, for everybody; the form says to name nobody",
+    "public_banner.text_en": "staff, for everybody; the form says to name nobody",
     "statement.name": "a file's name",
     "statement_problem.detail": "which column could not be read; not what stood in it",
     "job_run.detail": "counts",
+    "audit_entry.object_id": "what it was done to; of a clearance question the subject's blind index, for good",
     "audit_entry.facts": "plain facts by code; `record` refuses objects, and callers give no person",
     "event.body": "what portals are told: references, amounts, states",
     "idempotency_key.body": "the answer a portal got: no operation answers with a person",
@@ -104,6 +108,7 @@ _STAFF_NAMES: Final = frozenset(
         "recorded_by",
         "requested_by",
         "received_by",
+        "taken_down_by",
     ]
 )
 

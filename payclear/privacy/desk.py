@@ -32,7 +32,7 @@ def forget(runtime: Runtime, number: str, *, ground: str, by: str) -> list[str]:
     reader = _staff(runtime, by)
     with runtime.database.begin() as uow:
         made = subjects.request_forgetting(
-            uow, number, ground=ground, reader=reader, index=runtime.blind_index
+            uow, number, ground=ground, reader=reader, sealer=runtime.sealer, index=runtime.blind_index
         )
         uow.commit()
     return [_waiting(made)]

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from payclear.catalogue.queries import AGENCY_NAME_VI, AGENCY_NAMED
+
 SUBJECT_STATE: Final = "SELECT forgotten_at FROM obligor WHERE id = %s"
 
 INSERT_READ: Final = """
@@ -109,9 +111,9 @@ FORGOTTEN: Final = (
 
 OWED: Final = f"""
 WITH {CONCERNED}
-SELECT o.id, o.kind, o.portal_code, a.code, a.name_vi, o.document_no, o.document_on, o.principal, o.currency, o.state,
+SELECT o.id, o.kind, o.portal_code, a.code, {AGENCY_NAME_VI}, o.document_no, o.document_on, o.principal, o.currency, o.state,
        o.created_at
-FROM obligation o JOIN agency a ON a.code = o.agency_code
+FROM obligation o JOIN agency a ON a.code = o.agency_code {AGENCY_NAMED}
 WHERE o.id IN (SELECT id FROM concerned) ORDER BY o.created_at, o.id
 """
 
@@ -123,6 +125,15 @@ WHERE p.obligation_id IN (SELECT id FROM concerned) ORDER BY o.created_at, o.id
 """
 
 READS: Final = "SELECT read_at, reader, purpose, fields FROM personal_data_read WHERE obligor_id = ANY(%s) ORDER BY read_at, id"
+
+# Questions for the clearance of a person: the trail names the subject by the blind index it was searched by.
+CLEARANCES: Final = """
+SELECT recorded_at, facts ->> 'portal', facts ->> 'purpose', facts ->> 'subject_kind' FROM audit_entry
+WHERE action = 'clearance.asked' AND object_id IN (
+    SELECT encode(%(number)s, 'hex')
+    UNION SELECT encode(index, 'hex') FROM obligor_field WHERE obligor_id = ANY(%(ids)s) AND field = 'licence_no')
+ORDER BY recorded_at, id
+"""
 
 # Obligors whose last use lies before an instant and whose every obligation has ended. Whether they may go is asked again.
 PAST_THEIR_TIME: Final = """

@@ -1,6 +1,7 @@
 """Reading a person in full: for a purpose that the reader's role may have, written into the trail without the value.
 
-Called by the console and by commands of support. It must never be called to show a page that a mask is enough for.
+Called by the commands `payclear subject export` and `payclear message`. `read_subject` is the door for a page that shows one
+person: there is none yet, and a page that a mask is enough for must never come here.
 """
 
 from typing import Final
@@ -10,7 +11,6 @@ from payclear.audit.service import record
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.ids import new_uuid
 from payclear.obligations.obligors import read_obligor
-from payclear.obligations.rules.plates import mask_name
 from payclear.privacy import queries
 from payclear.privacy.domain import Purpose, Reader, only
 from payclear.privacy.errors import PurposeRefused, SubjectForgotten, SubjectNotFound
@@ -73,6 +73,19 @@ def note_read(uow: UnitOfWork, obligor_id: UUID, purpose: Purpose, reader: Reade
     )
 
 
+def note_waiting_read(uow: UnitOfWork, quarantine_id: UUID, purpose: Purpose, reader: Reader) -> None:
+    """Write that what a portal told in a waiting dossier was read, and for what; never what was read."""
+    record(
+        uow,
+        actor_type="staff",
+        actor=reader.login,
+        action="dossier_quarantine.read",
+        object_type="dossier_quarantine",
+        object_id=str(quarantine_id),
+        facts={"purpose": purpose.code, "rule": purpose.id},
+    )
+
+
 def read_message(
     uow: UnitOfWork, message_id: UUID, *, purpose: str, reader: Reader, sealer: Sealer
 ) -> tuple[bytes, bytes]:
@@ -102,18 +115,3 @@ def read_message(
         facts={"purpose": purpose},
     )
     return opened[0], opened[1]
-
-
-def masked(facts: dict[str, str], *, roles: frozenset[str], in_full_for: frozenset[str]) -> dict[str, str]:
-    """Facts as a page shows them: in full only for a role that the purpose names, masked for everybody else."""
-    if roles & in_full_for:
-        return dict(facts)
-    return {name: _mask(name, value) for name, value in facts.items()}
-
-
-def _mask(name: str, value: str) -> str:
-    if name == "name":
-        return mask_name(value)
-    if name == "address":
-        return "***"
-    return "*" * max(len(value) - 3, 3) + value[-3:] if len(value) > 6 else "***"

@@ -11,13 +11,15 @@ from uuid import UUID
 
 from payclear.audit.service import record
 from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import new_uuid, public_id
 from payclear.obligations.domain import ObligorField
+from payclear.obligations.fees.quarantine import WaitingDossier, waiting_about
 from payclear.obligations.obligors import ObligorFacts, field_index_of, id_no_index_of, read_obligor
 from payclear.privacy import queries
 from payclear.privacy.domain import REQUEST_LASTS, Ground, Reader, Record
 from payclear.privacy.errors import ForgettingRefused, RequestUnknown, SubjectNotFound
-from payclear.privacy.reading import note_read, require_purpose
+from payclear.privacy.reading import note_read, note_waiting_read, require_purpose
 from payclear.privacy.rules import grounds, retention_rules
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import Sealer
@@ -25,15 +27,21 @@ from payclear.security.sealed import Sealer
 EXPORT_PURPOSE = "subject_request"
 
 
-def find_subjects(uow: UnitOfWork, number: str, *, index: BlindIndex) -> list[UUID]:
-    """Every row about the bearer of an identity number or a social insurance code; raises SubjectNotFound."""
+def find_subjects(
+    uow: UnitOfWork, number: str, *, sealer: Sealer, index: BlindIndex
+) -> tuple[list[UUID], list[WaitingDossier]]:
+    """Every row about the bearer of an identity number or a social insurance code, and the dossiers that wait in quarantine.
+
+    Raises SubjectNotFound when there is neither.
+    """
     if not any(each.isalnum() for each in number):
         raise SubjectNotFound("no number was given")
     by = (id_no_index_of(index, number), field_index_of(index, ObligorField.INSURANCE_CODE, number))
     found = [row[0] for row in uow.run(queries.SUBJECTS, by)]
-    if not found:
+    waiting = waiting_about(uow, number, sealer=sealer, index=index)
+    if not found and not waiting:
         raise SubjectNotFound("we hold nothing about the bearer of this number")
-    return found
+    return found, waiting
 
 
 def export_subject(
@@ -44,35 +52,46 @@ def export_subject(
     Raises SubjectNotFound, and PurposeRefused when the reader may not answer such requests.
     """
     purpose = require_purpose(uow, EXPORT_PURPOSE, reader)
-    ids = find_subjects(uow, number, index=index)
+    ids, waiting = find_subjects(uow, number, sealer=sealer, index=index)
     people = []
     for obligor_id in ids:
         facts = read_obligor(uow, obligor_id, sealer=sealer)
         assert facts is not None, "only who is not forgotten is found"
         note_read(uow, obligor_id, purpose, reader)
         people.append(_told(facts))
-    concerned = {"ids": ids}
+    for dossier in waiting:
+        note_waiting_read(uow, dossier.id, purpose, reader)
+    concerned: dict[str, Any] = {"ids": ids, "named_on": vietnam_date(uow.now)}
     return {
         "as_of": _instant(uow.now),
         "told_by_portals": people,
+        "waiting_dossiers": [_waiting(dossier) for dossier in waiting],
         "obligations": [_owed(row) for row in uow.run(queries.OWED, concerned)],
         "payments": [_paid(row) for row in uow.run(queries.PAID, concerned)],
         "read_by": [
             {"at": _instant(at), "reader": login, "purpose": purpose_code, "fields": names}
             for at, login, purpose_code, names in uow.run(queries.READS, (ids,))
         ],
+        "clearance_asked_by": [
+            {"at": _instant(at), "portal": portal, "purpose": asked_for, "named_by": kind}
+            for at, portal, asked_for, kind in uow.run(
+                queries.CLEARANCES, concerned | {"number": id_no_index_of(index, number)}
+            )
+        ],
     }
 
 
 def request_forgetting(
-    uow: UnitOfWork, number: str, *, ground: str, reader: Reader, index: BlindIndex
+    uow: UnitOfWork, number: str, *, ground: str, reader: Reader, sealer: Sealer, index: BlindIndex
 ) -> UUID:
     """Ask to forget the bearer of a number on a ground of the catalogue; another person must `confirm_forgetting`.
 
     Raises SubjectNotFound, and ForgettingRefused with what stands in the way, the reader's roles included.
     """
     chosen = _ground(uow, ground, reader)
-    ids = find_subjects(uow, number, index=index)
+    ids, waiting = find_subjects(uow, number, sealer=sealer, index=index)
+    if waiting:
+        raise ForgettingRefused("a dossier waits to be decided", reason="dossier_waits", count=len(waiting))
     _refuse_hindered(uow, ids, chosen)
     return _ask(uow, ids, ground=chosen, reader=reader, is_again=False)
 
@@ -228,6 +247,17 @@ def hindrance(uow: UnitOfWork, ids: Sequence[UUID], *, despite_retention: bool) 
 def _told(facts: ObligorFacts) -> dict[str, str]:
     known = {each.name: getattr(facts, each.name) for each in fields(facts)}
     return {name: str(value) for name, value in known.items() if value is not None}
+
+
+def _waiting(dossier: WaitingDossier) -> dict[str, Any]:
+    return {
+        "id": public_id("dsq", dossier.id),
+        "portal": dossier.portal_code,
+        "agency": dossier.agency_code,
+        "dossier_code": dossier.code_raw,
+        "received_at": _instant(dossier.received_at),
+        "told": {name: value for name, value in dossier.obligor.items() if value is not None},
+    }
 
 
 def _owed(row: tuple[Any, ...]) -> dict[str, Any]:

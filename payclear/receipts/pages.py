@@ -12,7 +12,9 @@ from flask import Blueprint, Response, request
 from payclear.http.html import answer_errors_with_pages, locale_of, render, see_other
 from payclear.http.rate_limits import Limit, limit_visitors
 from payclear.i18n.amounts import amount_in_words
+from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import is_token
+from payclear.ledger.service import given_back
 from payclear.obligations.domain import LineType
 from payclear.orders.errors import OrderNotFound
 from payclear.orders.service import get_by_id, get_by_token
@@ -53,7 +55,9 @@ def show(code: str) -> Response:
     limit_visitors(VIEWS)
     with runtime.database.begin() as uow:
         receipt = get_receipt(uow, _code(code))
-        order = get_by_id(uow, receipt.order_id)
+        # A receipt says what was so when the money was paid: an agency that was renamed since keeps its name on it.
+        order = get_by_id(uow, receipt.order_id, named_on=vietnam_date(receipt.paid_at))
+        given = given_back(uow, order.id, receipt.amount.currency)
     locale = locale_of()
     is_pending = receipt.state is ReceiptState.PENDING
     here = f"{runtime.settings.web.public_url.rstrip('/')}/receipts/{receipt.verification_code}"
@@ -63,6 +67,8 @@ def show(code: str) -> Response:
         receipt=receipt,
         order=order,
         is_pending=is_pending,
+        given=given,
+        is_given_back_whole=given == receipt.amount,
         refresh_s=REFRESH_S if is_pending else 0,
         title=_title(order.lines[0].type if len({line.type for line in order.lines}) == 1 else ""),
         words=amount_in_words(receipt.amount, locale),

@@ -39,6 +39,43 @@ SELECT r.refund_ref, a.state, r.amount, NULL FROM refund r JOIN payment_attempt 
 WHERE a.state NOT IN ('succeeded', 'surplus') OR a.refund_asked_at IS NULL
 """
 
+# What agencies gave back themselves is no refund of a provider's: see GIVEN_BACK_OF_FINES.
+STATE_FOLLOWS_THE_MONEY = """
+WITH given AS (
+    SELECT r.order_id, sum(r.amount) AS amount FROM refund r
+    JOIN payment_attempt a ON a.id = r.attempt_id AND a.state = 'succeeded' WHERE r.state = 'done' GROUP BY r.order_id
+), of_fines AS (
+    SELECT order_id, sum(principal + surcharge) AS amount FROM fine_event
+    WHERE kind = 'refunded' AND NOT (ref <> '' AND instalment_no IS NULL) GROUP BY order_id
+), asked AS (
+    SELECT l.order_id, sum(l.amount) AS amount FROM payment_order_obligation l
+    JOIN obligation b ON b.id = l.obligation_id AND b.kind <> 'traffic_fine' GROUP BY l.order_id
+), gone AS (
+    SELECT l.obligation_id, l.order_id FROM payment_order_obligation l
+    JOIN payment_order o ON o.id = l.order_id AND o.state = 'paid'
+    JOIN asked k ON k.order_id = l.order_id JOIN given g ON g.order_id = l.order_id
+    LEFT JOIN of_fines f ON f.order_id = l.order_id
+    WHERE l.amount > 0 AND g.amount - coalesce(f.amount, 0) >= k.amount
+)
+SELECT b.id::text AS obligation, b.state, gone.order_id::text AS given_back_of
+FROM obligation b LEFT JOIN gone ON gone.obligation_id = b.id
+WHERE b.kind <> 'traffic_fine' AND (b.state = 'refunded') <> (gone.obligation_id IS NOT NULL)
+   OR b.kind = 'traffic_fine' AND b.state = 'refunded'
+"""
+
+GIVEN_ONCE = """
+SELECT o.order_ref, g.given AS given_by_agencies, coalesce(sum(r.amount), 0)::bigint AS asked, o.amount, a.refund_asked_at::text
+FROM (
+    SELECT order_id, sum(principal + surcharge)::bigint AS given FROM fine_event
+    WHERE kind = 'refunded' AND ref <> '' AND instalment_no IS NULL GROUP BY order_id
+) g
+JOIN payment_order o ON o.id = g.order_id
+LEFT JOIN payment_attempt a ON a.order_id = o.id AND a.state = 'succeeded'
+LEFT JOIN refund r ON r.attempt_id = a.id AND r.state <> 'rejected'
+GROUP BY o.id, g.given, a.id
+HAVING g.given + coalesce(sum(r.amount), 0) > o.amount OR a.refund_asked_at IS NULL
+"""
+
 _NEVER_ASKED = """
 SELECT refund_ref, provider_account, state, next_query_at::text, provider_ref IS NOT NULL FROM refund
 WHERE state IN ('sent', 'in_doubt') AND (next_query_at IS NULL OR next_query_at > now() + interval '24 hours')
@@ -72,6 +109,16 @@ CHECKS = (
         id="INV-18c",
         title="A refund is done if and only if its amount is booked; its end was announced",
         sql=DONE_IS_BOOKED,
+    ),
+    Check(
+        id="INV-18e",
+        title="What was paid is refunded if and only if all of its money went back; a fine never is, it is owed again",
+        sql=STATE_FOLLOWS_THE_MONEY,
+    ),
+    Check(
+        id="INV-18f",
+        title="Agencies and providers together give back what an order brought at most, and no bank takes it back besides",
+        sql=GIVEN_ONCE,
     ),
     Check(
         id="INV-18d",

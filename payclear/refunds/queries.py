@@ -77,7 +77,20 @@ GIVEN = """
 SELECT coalesce(sum(amount), 0)::bigint FROM refund WHERE attempt_id = %s AND state = 'done' AND id <> %s
 """
 
-# What is asked back of an attempt and not decided yet.
-ON_ITS_WAY = """
-SELECT coalesce(sum(amount), 0)::bigint FROM refund WHERE attempt_id = %s AND state NOT IN ('done', 'rejected')
+# What is asked back of an attempt and not decided yet, without what the order's other fines wait for: a refund names no fine.
+ON_ITS_WAY_FOR = """
+SELECT greatest(0, coalesce(sum(amount), 0) - (
+    SELECT coalesce(sum(least(p.amount, e.held)), 0) FROM refund_proposal p JOIN (
+        SELECT obligation_id, sum(CASE kind WHEN 'paid' THEN principal + surcharge ELSE -(principal + surcharge) END) AS held
+        FROM fine_event WHERE order_id = %(order)s AND kind IN ('paid', 'refunded', 'reversed') GROUP BY obligation_id
+    ) e USING (obligation_id)
+    WHERE p.state = 'accepted' AND p.carrier = 'provider' AND p.obligation_id <> %(obligation)s
+))::bigint
+FROM refund WHERE attempt_id = %(attempt)s AND state NOT IN ('done', 'rejected')
+"""
+
+# What agencies gave back themselves of an order's money: under a paper's number, and of no plan.
+GIVEN_BY_AGENCY = """
+SELECT coalesce(sum(principal + surcharge), 0)::bigint FROM fine_event
+WHERE order_id = %s AND kind = 'refunded' AND ref <> '' AND instalment_no IS NULL
 """

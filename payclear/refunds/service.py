@@ -22,9 +22,11 @@ from payclear.ledger.domain import Entry, refund_key, refund_legs, suspense_refu
 from payclear.ledger.service import book
 from payclear.obligations import service as obligations
 from payclear.obligations.domain import LineType
+from payclear.obligations.giving_back import end_refunded
 from payclear.obligations.records import RefundedPart
 from payclear.orders.checkout import get_attempt
 from payclear.orders.domain import HOLDS_MONEY, AttemptState, next_query_at
+from payclear.orders.parts import parts_in
 from payclear.orders.records import AttemptView, OrderRow
 from payclear.orders.service import lock_order, note_refund, order_lines, parts_of, release_some
 from payclear.refunds import queries
@@ -79,6 +81,8 @@ def request_refund(
     if attempt.state not in HOLDS_MONEY:
         raise NothingToRefund("the attempt holds no money", attempt_ref=attempt_ref, state=attempt.state)
     captured, asked, refunds = uow.one(queries.STANDING, {"attempt": attempt_id})
+    if attempt.state == AttemptState.SUCCEEDED:
+        asked += uow.one(queries.GIVEN_BY_AGENCY, (order_id,))[0]
     _check(amount, reason, attempt, captured=captured, asked=asked)
     _require_ability(providers, attempt, is_part=amount.amount != captured)
     refund_id = new_uuid()
@@ -340,7 +344,7 @@ def _borne(
     if not given:
         return shares_of(refund.money, remainders)
     lines = order_lines(uow, order.id)
-    fines = {part.obligation_id for part in parts_of(uow, order.id) if part.is_fine}
+    fines = {part.obligation_id for part in parts_in(lines) if part.is_fine}
     claims = []
     for part in given:
         own = [line for line in lines if line.obligation_id == part.obligation_id and line.amount.is_positive]
@@ -366,17 +370,15 @@ def _borne(
 def _tell_obligations(
     uow: UnitOfWork, order: OrderRow, refund: RefundView, attempt: AttemptView
 ) -> list[RefundedPart]:
-    """A fine whose money went back is owed again, unless it was paid too much."""
+    """A fine whose money went back is owed again, unless it was paid too much; all else is refunded by the last of it."""
     (given,) = uow.one(queries.GIVEN, (attempt.id, refund.id))
+    given_before = Money(given, refund.currency)
+    parts, by = parts_of(uow, order.id), refund.provider_account
     given_back = obligations.record_refund(
-        uow,
-        parts_of(uow, order.id),
-        order_id=order.id,
-        amount=refund.money,
-        given_before=Money(given, refund.currency),
-        by=refund.provider_account,
+        uow, parts, order_id=order.id, amount=refund.money, given_before=given_before, by=by
     )
     release_some(uow, order.id, [part.obligation_id for part in given_back if not part.is_paid])
+    end_refunded(uow, parts, order_id=order.id, given=given_before + refund.money, by=by)
     return given_back
 
 

@@ -12,6 +12,8 @@ from payclear.kernel.payment_code import find_payment_codes
 from payclear.kernel.secret import Secret
 from providers.transfers import TransferNotice
 
+# Apps keep 25 characters at least; an element of the QR has room for 99 with its own tag and length.
+PURPOSE_MAX = 90
 # A transfer to us is money; one that leaves us says nothing about an attempt.
 OUTCOMES: Mapping[bool, Outcome] = MappingProxyType({True: Outcome.CONFIRMED, False: Outcome.UNKNOWN})
 # The sender repeats until 2xx. A transfer that names nobody is kept here; repeating it would not help.
@@ -29,8 +31,12 @@ ACKNOWLEDGEMENTS: Mapping[CallbackVerdict, int] = MappingProxyType(
 
 
 def purpose_of(attempt_ref: str, memo: str) -> str:
-    """What the payer's bank is to write: the attempt's reference first, for apps cut the end; then the payment code."""
-    return " ".join([attempt_ref, *find_payment_codes(memo)[:1]])
+    """What the payer's bank is to write: the attempt's reference first, for apps cut the end; then the payment code and
+    what the memo says after it, such as the number of a decision; the order's reference is in the attempt's."""
+    codes = find_payment_codes(memo)[:1]
+    rest = memo.partition(codes[0])[2].split() if codes else []
+    words = [attempt_ref, *codes, *(word for word in rest if not attempt_ref.startswith(word))]
+    return " ".join(words)[:PURPOSE_MAX].rstrip()
 
 
 def named_account(notice: TransferNotice, own: str) -> str:

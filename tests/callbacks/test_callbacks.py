@@ -206,8 +206,9 @@ def test_callback_that_can_not_be_applied_is_kept_and_applied_later(
 def test_callback_that_never_applies_is_quarantined_for_a_person(
     scene: Scene, client: FlaskClient, postgres: TestServer
 ) -> None:
+    query = ipn_query(scene.runtime, scene.attempt(scene.order()))
     with broken_ledger(postgres):
-        assert call(client, ipn_query(scene.runtime, scene.attempt(scene.order()))) == "99"
+        assert call(client, query) == "99"
         for _ in range(10):
             scene.runtime.clock.advance(timedelta(hours=1))
             retry_due()
@@ -231,9 +232,10 @@ def test_callback_of_an_account_that_is_gone_does_not_hold_up_the_others(
     scene: Scene, client: FlaskClient, postgres: TestServer
 ) -> None:
     orders = [scene.order(), scene.order()]
+    queries = [ipn_query(scene.runtime, scene.attempt(order)) for order in orders]
     with broken_ledger(postgres):
-        for order in orders:
-            call(client, ipn_query(scene.runtime, scene.attempt(order)))
+        for query in queries:
+            call(client, query)
     with postgres.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(

@@ -37,9 +37,9 @@ from payclear.catalogue.changes import (
 from payclear.catalogue.files import load_catalogue
 from payclear.catalogue.formats import write_csv, write_yaml, write_zip
 from payclear.catalogue.reading import tariff_records
-from payclear.catalogue.service import agency_names, fee_programmes
+from payclear.catalogue.service import agency_names, fee_programmes, routing_rules
 from payclear.db.uow import UnitOfWork
-from payclear.kernel.clock import FixedClock
+from payclear.kernel.clock import FixedClock, vietnam_date
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
 from payclear.kernel.settings import default_config_dir
@@ -51,6 +51,7 @@ from tests.catalogue.conftest import HEAD, MONDAY, TODAY, priced
 from tests.database import TestServer
 from tests.factories.base import use
 from tests.factories.catalogue import ServiceAccountFactory, TariffFactory
+from tests.factories.reference import PortalFactory
 
 WHY = "Nghị quyết mới của Hội đồng nhân dân"
 
@@ -329,10 +330,23 @@ agency_place:
 """
     decide(runtime, put(runtime, text, name="a.yml"))
     with runtime.database.begin() as uow:
-        assert agency_names(uow, ["H00.14"])["H00.14"][0] == "Sở Mẫu"
+        assert agency_names(uow, ["H00.14"], on=vietnam_date(uow.now))["H00.14"][0] == "Sở Mẫu"
     clock.advance(timedelta(days=2))
     with runtime.database.begin() as uow:
-        assert agency_names(uow, ["H00.14"])["H00.14"] == ("Sở Mới", "New")
+        assert agency_names(uow, ["H00.14"], on=vietnam_date(uow.now))["H00.14"] == ("Sở Mới", "New")
+
+
+def test_first_name_in_the_catalogue_does_not_rename_what_was_printed(
+    runtime: Runtime, catalogue: None
+) -> None:
+    def text(name: str, on: date) -> str:
+        head = "id,agency_code,name_vi,name_en,valid_from,legal_basis\n"
+        return head + f"ten,H00.14,{name},Sample Department,{on},QĐ 2\n"
+
+    name = "agency_place.csv"
+    assert problems(runtime, text("Sở Khác", TODAY), name=name) == [("rewrites_the_past", 2)]
+    assert problems(runtime, text("Sở Khác", MONDAY), name=name) == []
+    assert problems(runtime, text("Sở Mẫu", date(2026, 1, 1)), name=name) == []
 
 
 def test_legal_parameter_must_be_a_rule_of_a_known_kind(runtime: Runtime, catalogue: None) -> None:
@@ -380,6 +394,61 @@ def test_routing_rules_that_contradict_each_other_are_refused(runtime: Runtime, 
         return head + row.format("mot", MONDAY, "offer") + row.format("hai", MONDAY, effect)
 
     assert ("does_not_fit", 0) in problems(runtime, text("withhold"), name="routing_rule.csv")
+
+
+SWITCH = (
+    "code,valid_from,rank,effect,provider_account,portal_code,procedure_code,reason_vi,reason_en,legal_basis\n"
+    "moi-noi,{on},900,offer,,,,Mọi nơi,Everywhere,QĐ 4\n"
+    "tat,{on},100,withhold,vnpay-demo,{portal},{procedure},Chưa ký với tỉnh,Not signed,QĐ 4\n"
+)
+_CHANGE = "state, version, file_name, digest, reason, made_by, made_at"
+_STEP = "version, from_state, event, to_state, actor, recorded_at"
+_ROW = "place, table_name, row_id, action, file_name, line, before"
+
+
+def test_account_is_switched_off_for_a_portal_and_a_procedure_by_two_people(
+    runtime: Runtime, catalogue: None
+) -> None:
+    with runtime.database.begin() as uow:
+        use(uow.session)
+        PortalFactory(code="tinh-mau")
+        uow.commit()
+    name = "routing_rule.csv"
+    for portal, procedure, problem in (
+        ("nobody", "1.009999", "does_not_fit"),
+        ("tinh-mau", "1.000000", "missing_reference"),
+    ):
+        text = SWITCH.format(on=MONDAY, portal=portal, procedure=procedure)
+        assert problem in {code for code, _line in problems(runtime, text, name=name)}
+    change = put(runtime, SWITCH.format(on=MONDAY, portal="tinh-mau", procedure="1.009999"), name=name)
+    decide(runtime, change)
+    with runtime.database.begin() as uow:
+        (off, _everywhere) = routing_rules(uow, MONDAY)
+    assert (off.portal_code, off.procedure_code) == ("tinh-mau", "1.009999")
+    assert "INV-61" not in broken(runtime)
+
+
+def test_change_from_before_a_column_was_there_is_shown_and_approved(
+    runtime: Runtime, catalogue: None
+) -> None:
+    text = SWITCH.format(on=MONDAY, portal="", procedure="1.009999")
+    made, old = put(runtime, text, name="routing_rule.csv"), new_uuid()
+    with runtime.database.begin() as uow:
+        for table, key, into, of in (
+            ("catalogue_change", "id", _CHANGE, _CHANGE),
+            ("catalogue_change_transition", "change_id", _STEP, _STEP),
+            ("catalogue_change_row", "change_id", f"{_ROW}, after", f"{_ROW}, after - 'portal_code'"),
+        ):
+            uow.run(
+                f"INSERT INTO {table} ({key}, {into}) SELECT %s, {of} FROM {table} WHERE {key} = %s",
+                (old, made.id),
+            )
+        uow.commit()
+    with runtime.database.begin() as uow:
+        assert {row.after["portal_code"] for row in change_rows(uow, old)} == {None}
+        approve(uow, old, checked_by="duyet")
+        uow.commit()
+    assert "INV-61" not in broken(runtime)
 
 
 # What goes out comes back the same.

@@ -1,6 +1,7 @@
 """What the page offered is kept with its reasons, and tied to the attempt that was chosen from it."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from payclear.checkout.queries import DecisionRow, FeeRow, decisions_of, fees_of
 from payclear.checkout.service import ProviderNotOffered, start
 from payclear.contract.errors import NotSent, OutcomeUnknown
 from payclear.kernel.clock import FixedClock
+from payclear.obligations.fees.pricing import procedures_behind
 from payclear.operations.verify import verify
 from payclear.orders.domain import AttemptState
 from payclear.orders.records import OrderView
@@ -17,6 +19,8 @@ from payclear.runtime import Runtime
 from tests.checkout.fakes import PAY_ADDRESS, ToldProvider, with_providers
 from tests.database import TestServer
 from tests.factories.base import use
+from tests.factories.catalogue import ProcedureFactory
+from tests.factories.reference import PortalFactory
 from tests.factories.routing import RoutingRuleFactory, ServiceFeeProgrammeFactory
 from tests.scenes import Scene
 
@@ -223,3 +227,68 @@ def test_planted_violation_turns_its_invariant_red(
         connection.execute("SET session_replication_role = replica")
         connection.execute(sql)
     assert invariant in broken(pay_runtime)
+
+
+def test_account_is_switched_off_for_a_procedure_by_whatever_code_the_dossier_names_it(
+    browser: FlaskClient, pay_runtime: Runtime, pay_scene: Scene
+) -> None:
+    off = {"effect": "withhold", "rank": 1, "provider_account": "a", "procedure_code": "1.000656"}
+    fees_owed = [pay_scene.fee(600_000), pay_scene.fee(600_000)]  # of the local code
+    plant(
+        pay_runtime,
+        (ProcedureFactory, {"code": "1.000656", "online_service_code": "DVC.0007"}),
+        (ProcedureFactory, {"code": "1.009999", "national_code": "1.000656"}),
+        (RoutingRuleFactory, {"code": "off", **off}),
+        (RoutingRuleFactory, {"code": "offer-all", "rank": 9}),
+    )
+    order = pay_scene.order(fees_owed[0])
+    browser.get(f"/pay/{order.pay_token}")
+    [kept] = decisions(pay_runtime, order)
+    assert {each["account"]: each["rule"] for each in kept.choices} == {"a": "off", "b": "offer-all"}
+    with pytest.raises(ProviderNotOffered):
+        go(pay_runtime, order)
+    fine = pay_scene.order(pay_scene.fine(600_000))
+    browser.get(f"/pay/{fine.pay_token}")
+    assert {each["rule"] for each in decisions(pay_runtime, fine)[0].choices} == {"offer-all"}
+    mixed = pay_scene.order(pay_scene.fine(600_000), fees_owed[1])
+    browser.get(f"/pay/{mixed.pay_token}")
+    assert {each["rule"] for each in decisions(pay_runtime, mixed)[0].choices} == {"off", "offer-all"}
+
+
+@pytest.mark.parametrize(
+    ("code", "national"),
+    [
+        ("1.000656", "1.000656"),
+        ("1.009999", "1.000656"),
+        ("DVC.0007", "1.000656"),
+        ("1.000656.000.00.00.H56", "1.000656"),
+        ("1.007777.000.00.00.H56", "1.007777"),
+        ("một chuỗi lạ", "mộtchuỗilạ"),
+    ],
+)
+def test_every_code_of_a_procedure_leads_to_the_national_one(
+    pay_runtime: Runtime, pay_scene: Scene, code: str, national: str
+) -> None:
+    fee = pay_scene.fee()
+    plant(
+        pay_runtime,
+        (ProcedureFactory, {"code": "1.000656", "online_service_code": "DVC.0007"}),
+        (ProcedureFactory, {"code": "1.009999", "national_code": "1.000656"}),
+    )
+    with pay_runtime.database.begin() as uow:
+        uow.run("UPDATE dossier SET procedure_code = %s WHERE obligation_id = %s", (code, fee.id))
+        assert procedures_behind(uow, [fee.id, fee.id]) == [national, national]
+
+
+def test_account_is_switched_off_for_one_portal_only(
+    browser: FlaskClient, pay_runtime: Runtime, pay_scene: Scene
+) -> None:
+    off = {"code": "off", "effect": "withhold", "rank": 1, "portal_code": pay_scene.portal_code}
+    plant(pay_runtime, (RoutingRuleFactory, off), (RoutingRuleFactory, {"code": "offer-all", "rank": 9}))
+    plant(pay_runtime, (PortalFactory, {"code": "other"}))
+    other = replace(pay_scene, portal_code="other")
+    for scene, offered in ((pay_scene, {False}), (other, {True})):
+        order = scene.order(scene.fee(600_000))
+        browser.get(f"/pay/{order.pay_token}")
+        [kept] = decisions(pay_runtime, order)
+        assert {each["offered"] for each in kept.choices} == offered

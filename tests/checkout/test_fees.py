@@ -106,7 +106,14 @@ programmes = st.builds(
 
 @given(st.lists(programmes, max_size=4), st.integers(1, 10**12))
 def test_no_fee_ever_changes_what_the_state_receives(found: list[FeeProgramme], amount: int) -> None:
-    order = OrderFacts(amount=Money(amount), kinds=FEE, agencies=frozenset({"H00"}), refused={})
+    order = OrderFacts(
+        amount=Money(amount),
+        kinds=FEE,
+        agencies=frozenset({"H00"}),
+        portal="p",
+        procedures=frozenset({""}),
+        refused={},
+    )
     choices: tuple[Choice, ...] = route(order, [candidate("a", amount_max=10**12)], [], found, now=NOON)
     [choice] = choices
     assert order.amount == Money(amount)

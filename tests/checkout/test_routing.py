@@ -46,12 +46,19 @@ def candidate(account: str = "a", **changes: Any) -> Candidate:
 
 
 def facts(
-    amount: int = 200_000, *kinds: str, agencies: tuple[str, ...] = ("H00",), **refused: int
+    amount: int = 200_000,
+    *kinds: str,
+    agencies: tuple[str, ...] = ("H00",),
+    portal: str = "p",
+    procedures: tuple[str, ...] = ("1.009999",),
+    **refused: int,
 ) -> OrderFacts:
     return OrderFacts(
         amount=Money(amount),
         kinds=frozenset(kinds or ("dossier_fee",)),
         agencies=frozenset(agencies),
+        portal=portal,
+        procedures=frozenset(procedures),
         refused=refused,
     )
 
@@ -133,6 +140,23 @@ def test_order_of_two_kinds_is_withheld_for_one_and_offered_only_for_both() -> N
     assert decide([rule("o", OFFER, 1, kind="traffic_fine")], order=mixed).refusal is Refusal.NO_RULE
     assert decide([rule("o", OFFER, 1, agency_code="H00")]).is_offered
     assert decide([rule("w", WITHHOLD, 1, agency_code="H00")], order=facts(agencies=("H00", "A00"))).refusal
+
+
+def test_account_is_switched_off_for_one_portal_and_one_procedure() -> None:
+    off = rule("off", WITHHOLD, 1, portal_code="p", procedure_code="1.009999")
+    rules = [off, rule("all", OFFER, 9)]
+    assert decide(rules).rule is off
+    assert decide(rules, order=facts(portal="q")).is_offered
+    assert decide(rules, order=facts(procedures=("1.008888",))).is_offered
+    assert decide(rules, order=facts(procedures=("",))).is_offered
+    assert decide(rules, order=facts(procedures=("1.008888", "1.009999"))).rule is off
+
+
+def test_account_that_is_offered_for_a_procedure_is_offered_for_nothing_beside_it() -> None:
+    only = [rule("only", OFFER, procedure_code="1.009999")]
+    assert decide(only).is_offered
+    for procedures in (("",), ("", "1.009999"), ("1.008888", "1.009999")):
+        assert decide(only, order=facts(procedures=procedures)).refusal is Refusal.NO_RULE
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ KNOWN = Known(
     ),
     kinds=("dossier_fee", "traffic_fine"),
     agencies=("H00", "A00"),
+    portals=("p", "q"),
+    procedures={"1.009999": "1.009999", "1.009999.H00": "1.009999", "1.008888": "1.008888"},
 )
 
 
@@ -43,6 +45,41 @@ def test_sound_rules_pass() -> None:
     )
 
 
+def test_switch_for_one_portal_and_one_procedure_contradicts_only_where_they_meet() -> None:
+    off = rule("off", WITHHOLD, 1, provider_account="a", portal_code="p", procedure_code="1.009999")
+    everything = rule("all", OFFER, 9)
+    assert problems_of(off, everything) == []
+    assert problems_of(off, rule("elsewhere", OFFER, 1, portal_code="q"), everything) == []
+    alone = rule("alone", OFFER, 1, procedure_code="1.008888")
+    assert problems_of(off, alone, everything) == []
+    assert problems_of(off, rule("then", OFFER, 1, portal_code="p"), everything) == ["contradiction"]
+    assert problems_of(everything, rule("late", WITHHOLD, 10, portal_code="p")) == ["never_fires"]
+
+
+@pytest.mark.parametrize(
+    ("named", "others"),
+    [
+        ({"portal_code": "p"}, "of every portal that no rule names"),
+        ({"procedure_code": "1.009999"}, "for every procedure that no rule names, or for no dossier"),
+    ],
+)
+def test_first_offer_for_some_leaves_all_others_without_any_account_and_says_so(
+    named: dict[str, Any], others: str
+) -> None:
+    problems = check([rule("theirs", OFFER, 1, **named)], (), KNOWN)
+    assert [(problem.code, problem.is_warning) for problem in problems] == [("left_out", True)]
+    assert others in problems[0].sentence
+    assert problems_of(rule("theirs", OFFER, 1, **named), rule("all", OFFER, 2)) == []
+
+
+def test_portal_that_is_switched_off_everywhere_is_named() -> None:
+    [problem] = check([rule("off", WITHHOLD, 1, portal_code="p"), rule("all", OFFER, 2)], (), KNOWN)
+    assert (problem.code, problem.is_warning) == ("left_out", True)
+    assert "of the portal p" in problem.sentence
+    one = rule("off", WITHHOLD, 1, portal_code="p", provider_account="a")
+    assert problems_of(one, rule("all", OFFER, 2)) == []
+
+
 def test_empty_set_offers_everything_and_says_so() -> None:
     [problem] = check((), (), KNOWN)
     assert (problem.code, problem.is_warning) == ("no_rules", True)
@@ -54,6 +91,9 @@ def test_empty_set_offers_everything_and_says_so() -> None:
         ({"provider_account": "c"}, "unknown_name"),
         ({"kind": "tax"}, "unknown_name"),
         ({"agency_code": "X99"}, "unknown_name"),
+        ({"portal_code": "nobody"}, "unknown_name"),
+        ({"procedure_code": "1.007777"}, "unknown_name"),
+        ({"procedure_code": "1.009999.H00"}, "not_national"),
         ({"health": ("closed",)}, "unknown_name"),
         ({"valid_to": date(2025, 12, 31)}, "dates_crossed"),
         ({"amount_from": 11, "amount_to": 10}, "empty_bounds"),
@@ -146,6 +186,8 @@ def a_rule(draw: st.DrawFn, at: int) -> Rule:
         method=draw(st.sampled_from([None, None, Method.QR])),
         kind=draw(st.sampled_from([None, None, "dossier_fee"])),
         agency_code=draw(st.sampled_from([None, None, "H00"])),
+        portal_code=draw(st.sampled_from([None, None, "p"])),
+        procedure_code=draw(st.sampled_from([None, None, "1.009999"])),
         amount_from=amount_from,
         amount_to=amount_to,
         health=draw(st.sampled_from([None, None, ("failing",)])),

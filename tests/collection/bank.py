@@ -64,6 +64,7 @@ class Bank:
     account: str = ACCOUNT
     signer: Ed25519Signer = field(default_factory=lambda: Ed25519Signer.from_pem(BANK_KEY))
     key_id: str = "bank-demo-1"
+    covers: tuple[str, ...] = COVERS
     numbers: count = field(default_factory=lambda: count(1))
 
     def say(self, operation: str, message: dict[str, Any]) -> Heard:
@@ -78,7 +79,7 @@ class Bank:
         asked = HttpRequest(method="POST", authority=HOST, path=self.path(operation), fields=fields)
         return fields | sign(
             asked,
-            components=COVERS,
+            components=self.covers,
             signer=self.signer,
             key_id=self.key_id,
             created=self.clock.now(),

@@ -16,7 +16,13 @@ from payclear.obligations.records import ObligationView
 from payclear.obligations.service import find_many
 from payclear.orders.domain import OrderState
 from payclear.orders.records import OrderView
-from payclear.orders.service import cancel_order, expire_order, find_by_payment_code
+from payclear.orders.service import (
+    CreateOrder,
+    cancel_order,
+    create_order,
+    expire_order,
+    find_by_payment_code,
+)
 from tests.collection.bank import ACCOUNT, Bank
 from tests.database import TestServer
 from tests.scenes import Scene
@@ -298,6 +304,20 @@ def test_suspended_payment_does_not_keep_the_bill_for_ever(bank: Bank, scene: Sc
     scene.runtime.clock.set(order.expires_at)
     with scene.runtime.database.begin() as uow:
         assert expire_order(uow, order.id)
+        uow.commit()
+    assert bank.inquire(fee.document_no).word == "being_confirmed"  # its money still lies here
+    command = CreateOrder(
+        portal_code=scene.portal_code,
+        portal_ref="insists",
+        obligation_ids=(fee.id,),
+        return_url="https://portal.example/return",
+        locale="vi",
+        expires_in=timedelta(hours=1),
+        actor="key-1",
+        despite_held_money=True,
+    )
+    with scene.runtime.database.begin() as uow:
+        create_order(uow, command)
         uow.commit()
     again = bank.bill(fee.document_no)
     assert again["bill_id"] != bill["bill_id"]

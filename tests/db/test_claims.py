@@ -51,7 +51,8 @@ def test_refunds_are_sent_by_the_share(desk: Desk) -> None:  # noqa: F811 (the f
 def test_callbacks_are_tried_again_by_the_share(
     scene: Scene, client: FlaskClient, postgres: TestServer
 ) -> None:
+    attempts = [scene.attempt(scene.order()) for _ in range(DUE)]
     with broken_ledger(postgres):
-        for _ in range(DUE):
-            client.get(f"{PATH}?{ipn_query(scene.runtime, scene.attempt(scene.order()))}")
+        for attempt in attempts:
+            client.get(f"{PATH}?{ipn_query(scene.runtime, attempt)}")
     assert claimed(scene, payclear.callbacks.queries.CLAIM_PENDING, later(scene)) == SHARE

@@ -100,7 +100,7 @@ def test_later_words_about_a_fine_are_taken_by_the_api(runtime, client):
     )
     said = [block.split("\n", 1) for block in PORTALS.blocks("http") if "/obl_" in block]
     bodies = {address.rpartition("/")[2]: json.loads(body) for address, body in said}
-    assert set(bodies) == {"versions", "instalment-plan"}
+    assert set(bodies) == {"versions", "instalment-plan", "paid-elsewhere"}
     reduced = post(runtime, client, "/v1/obligations", fine)["id"]
     told = post(runtime, client, f"/v1/obligations/{reduced}/versions", bodies["versions"], status=200)
     assert told["versions"][-1]["amount"]["amount"] == 600_000
@@ -119,6 +119,9 @@ def test_later_words_about_a_fine_are_taken_by_the_api(runtime, client):
         "instalments": [{"obligation": large, "instalment_no": 1}],
     }
     assert post(runtime, client, "/v1/payment-orders", body)["amount"]["amount"] == 8_000_000
+    address = f"/v1/obligations/{large}/paid-elsewhere"
+    told = post(runtime, client, address, bodies["paid-elsewhere"], status=200)
+    assert told["paid_elsewhere"]["proof_ref"] == bodies["paid-elsewhere"]["proof_ref"]
 
 
 def test_shown_problem_is_what_the_api_answers(runtime, client):
@@ -159,14 +162,15 @@ def test_registration_by_the_commands_of_the_operators_page_works(postgres, runt
     assert (principal.portal_code, principal.may_collect) == ("tinh-mau", True)
 
 
-def test_statements_of_the_operators_page_are_of_this_schema(runtime):
+@pytest.mark.parametrize(("name", "least"), [("operators.md", 5), ("khan-cap.md", 4)])
+def test_statements_of_the_operators_pages_are_of_this_schema(runtime, name: str, least: int):
     statements = [
         statement
-        for block in page(DOCS / "operators.md").blocks("sql")
+        for block in page(DOCS / name).blocks("sql")
         for statement in block.split(";\n")
         if statement.lstrip().startswith(("SELECT", "UPDATE"))
     ]
-    assert len(statements) >= 5
+    assert len(statements) >= least
     for statement in statements:
         with runtime.database.begin() as uow:
             uow.run(statement.strip().rstrip(";"))

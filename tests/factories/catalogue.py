@@ -7,7 +7,14 @@ from functools import cache
 import factory
 from sqlalchemy.orm import Session
 
-from payclear.catalogue.models import AgencyPlace, LegalParameter, Procedure, ServiceAccountRow, Tariff
+from payclear.catalogue.models import (
+    AgencyPlace,
+    BudgetCode,
+    LegalParameter,
+    Procedure,
+    ServiceAccountRow,
+    Tariff,
+)
 from payclear.kernel.settings import default_config_dir
 from tests.factories.base import ModelFactory
 
@@ -32,6 +39,15 @@ class AgencyPlaceFactory(DatedFactory):
     name_en = "Sample Department"
 
 
+class BudgetCodeFactory(DatedFactory):
+    class Meta:
+        model = BudgetCode
+
+    kind = "chapter"
+    code = "000"
+    name_vi = "Mã mẫu"
+
+
 class ProcedureFactory(DatedFactory):
     class Meta:
         model = Procedure
@@ -40,6 +56,7 @@ class ProcedureFactory(DatedFactory):
     name_vi = "Thủ tục mẫu"
     collection_mode = "mixed"
     collection_timing = "before"
+    has_state_fee = True
 
 
 class TariffFactory(DatedFactory):

@@ -6,7 +6,7 @@ from payclear.contract.errors import OutcomeUnknown
 from payclear.contract.registry import ProviderLine
 from payclear.gateway.domain import Health, HealthReason, HealthState, Operation
 from payclear.gateway.gates import Gates
-from payclear.gateway.health import health_of, snapshot
+from payclear.gateway.health import snapshot
 from payclear.gateway.service import call
 from payclear.runtime import Runtime
 from tests.gateway.conftest import fails
@@ -14,7 +14,7 @@ from tests.gateway.conftest import fails
 
 def health(runtime: Runtime, account: str = "a") -> Health:
     with runtime.database.begin() as uow:
-        return health_of(runtime, uow, account)
+        return snapshot(runtime, uow).get(account, Health())
 
 
 def later(runtime: Runtime, seconds: float = 6) -> None:

@@ -14,7 +14,7 @@ from payclear import cli
 from payclear.contract.errors import NotSent, OutcomeUnknown, ProviderRefused
 from payclear.contract.outcomes import EvidenceSource
 from payclear.contract.registry import ProviderLine
-from payclear.gateway.domain import BUCKETS, Operation
+from payclear.gateway.domain import BOUNDS_MS, BUCKETS, Operation
 from payclear.gateway.errors import NoMonth
 from payclear.gateway.observations import KEEP_CALLS
 from payclear.gateway.report import Figures, Month, MonthReport, month_report, month_reports, total_of
@@ -34,7 +34,9 @@ def report(runtime: Runtime, account: str = "a", month: Month = NOVEMBER) -> Mon
         return month_report(uow, account, month)
 
 
-def answer(runtime: Runtime, line: ProviderLine, took_ms: int = 0, operation: Operation = Operation.CHECKOUT):
+def answer(
+    runtime: Runtime, line: ProviderLine, took_ms: float = 0, operation: Operation = Operation.CHECKOUT
+):
     call(runtime, line, operation, lambda: runtime.clock.advance(timedelta(milliseconds=took_ms)))
 
 
@@ -70,6 +72,14 @@ def test_calls_are_counted_by_day_and_operation_and_add_up(
     assert [first.latency_ms(percent) for percent in (50, 95, 99)] == [25, 30_001, 30_001]
     assert month.adds_up
     assert month.as_of == gateway_runtime.clock.now()
+
+
+def test_histogram_counts_a_call_of_a_bound_below_it(gateway_runtime: Runtime, line: ProviderLine) -> None:
+    for bound in BOUNDS_MS:  # a part of a millisecond is not counted
+        answer(gateway_runtime, line, bound + 0.5)
+        answer(gateway_runtime, line, bound + 1.5)
+    count_calls()
+    assert report(gateway_runtime).total.histogram == (1, *[2] * (BUCKETS - 2), 1)
 
 
 def test_counting_again_changes_nothing_but_the_time(gateway_runtime: Runtime, line: ProviderLine) -> None:

@@ -171,7 +171,7 @@ def test_every_page_behind_the_login_carries_the_headers(
     pages = ["/console/", "/console/orders", f"/console/orders/{order_ref}", "/console/doubt"]
     pages += ["/console/reconciliation", day, f"{day}?lang=en"]
     pages += ["/console/health", f"/console/health/{VNPAY}"]
-    pages += ["/console/catalogue", "/console/fees", "/console/fines"]
+    pages += ["/console/catalogue", "/console/fees", "/console/fines", "/console/banners"]
     refused = [
         "/console/orders/none",
         "/console/reconciliation?account=none",
@@ -184,7 +184,7 @@ def test_every_page_behind_the_login_carries_the_headers(
         require_page_headers(answer)
     served = {rule.rule for rule in staff_client.application.url_map.iter_rules() if "GET" in rule.methods}
     console_pages = {rule for rule in served if rule.startswith("/console")}
-    assert len(console_pages) == 17, "a new page of the console: look at its headers here"
+    assert len(console_pages) == 18, "a new page of the console: look at its headers here"
     month = f"/console/health/{VNPAY}/{nights.today:%Y-%m}.csv"
     for file in (f"{day}.csv", month, "/console/catalogue/export/agency.csv"):
         csv = staff_client.get(file)

@@ -26,6 +26,8 @@ from payclear.kernel.errors import InvalidInput
 from payclear.kernel.states import IllegalTransition
 from payclear.operations.verify import verify
 from tests.database import TestServer
+from tests.factories.base import use
+from tests.factories.reference import AgencyFactory
 
 STEPS = {
     ("registered", "testing_began"): "testing",
@@ -214,3 +216,51 @@ def test_list_of_networks_lets_in_what_lies_in_it() -> None:
 def test_address_lies_in_its_own_network_of_any_length(number: int, length: int) -> None:
     address = IPv4Address(number)
     assert is_address_allowed(str(address), [str(ip_network((number, length), strict=False))])
+
+
+def bound(database: Database, portal: str, agency: str | None) -> str | None:
+    with database.begin() as uow:
+        activation.bind(uow, portal, agency, actor="an")
+        uow.commit()
+    with database.begin() as uow:
+        return get_portal(uow, portal).agency_code
+
+
+@pytest.fixture
+def agencies(database: Database) -> None:
+    with database.begin() as uow:
+        use(uow.session)
+        for code in ("H00", "H01"):
+            AgencyFactory(code=code)
+        uow.commit()
+
+
+@pytest.mark.usefixtures("agencies")
+def test_active_portal_is_bound_at_once_and_given_other_agencies_only_by_two_people(
+    database: Database, portal: str
+) -> None:
+    step(database, portal, "testing_began")
+    step(database, portal, "activated")
+    assert bound(database, portal, "H00") == "H00"
+    assert bound(database, portal, "H00") == "H00"
+    for wider in ("H01", None):
+        with pytest.raises(activation.PortalActive):
+            bound(database, portal, wider)
+    step(database, portal, "suspended")
+    with database.begin() as uow:
+        activation.propose(uow, portal, "resumed", reason="Công văn 13", maker="an")
+        uow.commit()
+    with pytest.raises(activation.ProposalOpen):
+        bound(database, portal, None)
+    with database.begin() as uow:
+        activation.reject(uow, portal, checker="binh")
+        uow.commit()
+    assert bound(database, portal, "H01") == "H01"
+    assert bound(database, portal, None) is None
+    with database.begin() as uow:
+        told = uow.run("SELECT facts FROM audit_entry WHERE action = 'portal.agency_changed' ORDER BY id")
+        assert [row[0] for row in told] == [
+            {"agency_code": "H00", "before": ""},
+            {"agency_code": "H01", "before": "H00"},
+            {"agency_code": "", "before": "H01"},
+        ]

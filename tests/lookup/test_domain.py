@@ -30,12 +30,14 @@ OURS = frozenset({"demoportal"})
 @pytest.mark.parametrize("state", ObligationState)
 @pytest.mark.parametrize("holds_money", [True, False])
 @pytest.mark.parametrize("has_quote", [True, False])
+@pytest.mark.parametrize("is_counter_only", [True, False])
 def test_every_state_has_an_answer_and_doubt_never_says_payable(
-    state: ObligationState, holds_money: bool, has_quote: bool
+    state: ObligationState, holds_money: bool, has_quote: bool, is_counter_only: bool
 ) -> None:
-    answer = status_of(state, holds_money=holds_money, has_quote=has_quote)
+    answer = status_of(state, holds_money=holds_money, has_quote=has_quote, is_counter_only=is_counter_only)
     if state in (ObligationState.OPEN, ObligationState.PARTIALLY_PAID):
-        expected = LookupStatus.PAYABLE if has_quote else LookupStatus.NOT_YET_PAYABLE
+        payable = LookupStatus.PAYABLE_AT_COUNTER if is_counter_only else LookupStatus.PAYABLE
+        expected = payable if has_quote else LookupStatus.NOT_YET_PAYABLE
         assert answer is (LookupStatus.BEING_CONFIRMED if holds_money else expected)
     else:
         assert answer == state.value

@@ -7,6 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from payclear.kernel.ids import public_id
+from tests.factories.base import use
+from tests.factories.catalogue import AgencyPlaceFactory
+from tests.factories.reference import AgencyFactory
 from tests.lookup.conftest import Street
 
 NUMBER = "0012345/QĐ-XPHC"
@@ -179,6 +182,32 @@ def test_authorities_to_choose_from_are_those_whose_decisions_are_here(
     assert "Sở Mẫu" not in client.get("/tra-cuu").text
     street.fine()
     assert '<option value="H00.14">Sở Mẫu</option>' in client.get("/tra-cuu").text
+
+
+def test_renamed_authority_is_shown_by_the_name_it_has_today(client: FlaskClient, street: Street) -> None:
+    with street.scene.runtime.database.begin() as uow:
+        use(uow.session)
+        AgencyPlaceFactory(agency_code="H00.14", name_vi="Sở Mới", name_en="New")
+        uow.commit()
+    street.fine()
+    assert '<option value="H00.14">Sở Mới</option>' in client.get("/tra-cuu").text
+    page = look_up(client)
+    assert "Sở Mới" in page
+    assert "Sở Mới" in client.post("/tra-cuu/phieu", data=hidden(page, "/tra-cuu/phieu")).text
+
+
+def test_authorities_stand_in_the_order_of_a_dictionary(client: FlaskClient, street: Street) -> None:
+    names = {"H71.1": "Đội Cầu Giấy", "H72.1": "Vĩnh Long", "H73.1": "Đắk Lắk", "H74.1": "Cần Thơ"}
+    for code, name in names.items():
+        with street.scene.runtime.database.begin() as uow:
+            use(uow.session)
+            AgencyFactory(code=code, name_vi=name, name_en=f"Office {code}")
+            uow.commit()
+        street.scene.agency_code = code
+        street.covered(date(2026, 11, 20))
+    shown = re.findall(r'<option value="H7\d.1">([^<]+)</option>', client.get("/tra-cuu?lang=vi").text)
+    assert shown == ["Cần Thơ", "Đắk Lắk", "Đội Cầu Giấy", "Vĩnh Long"]
+    assert client.get("/tra-cuu?lang=en").text.count("Office H7") == 4
 
 
 def test_pages_carry_no_script_and_the_strict_policy(client: FlaskClient, street: Street) -> None:

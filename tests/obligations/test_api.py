@@ -99,6 +99,9 @@ def rows(runtime: Runtime) -> list[int]:
         (FEE, "obligor.name", "x" * 201, "obligor.name", "too_long"),
         (FEE, "obligor.citizen_id", "12345", "obligor.citizen_id", "invalid_format"),
         (FEE, "obligor.citizen_id", 1, "obligor.citizen_id", "wrong_type"),
+        (FEE, "obligor.citizen_id", "12345678", "obligor.citizen_id", "invalid_format"),
+        (FEE, "obligor.citizen_id", "NGUYENVANMAU", "obligor.citizen_id", "invalid_format"),
+        (FEE, "obligor.id_type", "tax_code", "obligor.id_type", "not_one_of"),
         (FEE, "obligor.phone", "09", "obligor.phone", "invalid_format"),
         (FEE, "obligor.offence", "x", "obligor.offence", "unknown_field"),
         (FEE, "obligor.kind", "ghost", "obligor.kind", "not_one_of"),
@@ -178,7 +181,7 @@ def test_register_what_can_not_be_true_is_422(
         (FEE, "lines.0.name", "Phí khác"),
         (FEE, "document.filed_on", "2026-11-20"),
         (FINE, "document.served_on", "2026-11-02"),
-        (FINE, "surcharge.chapter", "001"),
+        (FINE, "surcharge.beneficiary_account", "TK-PHAT"),
     ],
 )
 def test_register_known_document_with_other_contents_is_409(
@@ -291,4 +294,5 @@ def test_read_paid_obligation_has_nothing_to_quote(portal: PortalApi, scene: Sce
 
 def test_obligation_json_writes_the_same_for_the_same_view(scene: Scene) -> None:
     fee = scene.fee()
-    assert obligation_json(fee, None) == obligation_json(fee, None)
+    told = {"can_be_looked_up": True, "holds_money": False}
+    assert obligation_json(fee, None, **told) == obligation_json(fee, None, **told)

@@ -5,7 +5,8 @@ import pytest
 from payclear.obligations.records import ObligationView
 from payclear.obligations.service import NUMBER_MATCHES_MAX, find_by_number
 from tests.factories.base import use
-from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory
+from tests.factories.catalogue import ServiceAccountFactory
+from tests.factories.reference import AgencyFactory
 from tests.scenes import Scene
 
 
@@ -40,7 +41,7 @@ def test_number_that_two_agencies_use_finds_both(scene: Scene) -> None:
         use(uow.session)
         AgencyFactory(code="H01.14")
         for code in ("TK-PHAT", "TK-CHAMNOP"):
-            BeneficiaryAccountFactory(code=f"{code}-2", agency_code="H01.14")
+            ServiceAccountFactory(agency_code="H01.14", item_code=code, beneficiary_account=code)
         uow.commit()
     other = Scene(scene.runtime, agency_code="H01.14")
     second = other.fine()

@@ -5,16 +5,25 @@ from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 
+from payclear.contract.collection import CollectionVerdict
 from payclear.contract.outcomes import EvidenceSource, Outcome
 from payclear.kernel.clock import at_vietnam
+from payclear.kernel.ids import parse_public_id
+from payclear.obligations.service import find_many
 from payclear.opendata.checks import faults_of
 from payclear.opendata.counters import LookupChannel, count_lookup
 from payclear.opendata.domain import NoFigures
 from payclear.opendata.service import figures_of
 from payclear.operations.verify import verify
+from payclear.orders.collecting import reverse_collected
+from payclear.refunds.service import apply_refund_evidence, request_refund
 from tests.database import TestServer
+from tests.obligations.fines.desk import Desk
+from tests.obligations.test_api import FINE, changed
 from tests.opendata.conftest import DAY, Town
+from tests.portal_api import PortalApi
 
 NEXT = DAY + timedelta(days=1)
 NIGHT = at_vietnam(NEXT, time(0, 30))
@@ -163,14 +172,77 @@ def test_funnel_counts_each_stage_and_its_ends_come_to_what_was_uploaded(town: T
     assert list(faults_of(figures)) == []
 
 
-def test_decision_served_later_is_not_served_yet(town: Town) -> None:
-    town.scene.fine(1_000_000, served_on=DAY)
+def test_funnel_tells_by_which_channel_was_paid_and_what_was_not_paid_here(town: Town) -> None:
+    for _ in range(6):
+        town.pay()
+    for _ in range(5):
+        town.pay(outcome=Outcome.REJECTED)
+    after_night(town)
+    body, figures = town.figures(DAY, NIGHT)
+    rows = {row["code"]: row for row in figures["funnel"]["by_channel"]["rows"]}
+    assert {code: (row["registered"], row["paid"]) for code, row in rows.items()} == {
+        "GATEWAY": (6, 6),
+        "none": (5, 0),
+    }
+    assert rows["none"]["name"]["vi"] == "Không nộp qua hệ thống này"
+    town.pay()
+    assert town.figures(DAY, NIGHT)[0] == body
+
+
+def test_payment_taken_back_later_keeps_its_channel_in_the_figures_of_before(town: Town) -> None:
+    for _ in range(6):
+        town.pay()
+    attempt = town.scene.attempt(town.scene.order(town.scene.fee()))
+    town.scene.apply(town.scene.evidence(attempt))
+    as_of = town.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    town.clock.advance(timedelta(hours=1))
+    before, _ = town.figures(DAY, as_of)
+    taken_back = town.scene.evidence(attempt, provider_ref="back-1")
     with town.runtime.database.begin() as uow:
-        uow.run("UPDATE fine_decision SET served_on = %s, due_on = %s", (NEXT, NEXT + timedelta(days=10)))
+        done = reverse_collected(uow, attempt_id=attempt.id, evidence=taken_back, until=None)
+        assert done is CollectionVerdict.ACCEPTED
         uow.commit()
-    town.clock.set(at_vietnam(DAY, time(23, 0)))
-    _, figures = town.figures(DAY, at_vietnam(DAY, time(22, 0)))
+    after_night(town)
+    assert town.figures(DAY, as_of)[0] == before
+    _, later = town.figures(DAY, NIGHT)
+    assert later["funnel"]["by_channel"]["folded"] == 2
+    assert later["funnel"]["total"]["open"] == 1
+
+
+def test_proof_of_service_said_later_changes_no_figure_of_before(town: Town, app: Flask) -> None:
+    desk = Desk(PortalApi.of(app, town.scene), town.scene)
+    unproven = changed(changed(FINE, "document.decided_on", "2026-11-01"), "document.served_on", None)
+    answer = desk.portal.post("/obligations", unproven)
+    assert answer.status_code == 201, answer.text
+    with town.runtime.database.begin() as uow:
+        (fine,) = find_many(uow, [parse_public_id("obl", answer.json["id"])])
+    as_of = town.clock.now() + timedelta(minutes=30)
+    town.clock.advance(timedelta(hours=1))
+    before, figures = town.figures(DAY, as_of)
     assert (figures["funnel"]["total"]["registered"], figures["funnel"]["total"]["served"]) == (1, 0)
+    desk.say(fine, "served", served_on="2026-11-09", served_method="registered_post")
+    after_night(town)
+    again, _ = town.figures(DAY, as_of)
+    assert again == before
+    _, later = town.figures(DAY, NIGHT)
+    assert later["funnel"]["total"]["served"] == 1
+
+
+def test_decision_replaced_later_stays_served_as_it_was_known(town: Town, app: Flask) -> None:
+    """Versions without a term of their own say nothing of service; one with a term says it anew."""
+    fine = town.scene.fine(1_000_000, served_on=DAY)
+    desk = Desk(PortalApi.of(app, town.scene), town.scene)
+    as_of = town.clock.now() + timedelta(minutes=30)
+    town.clock.advance(timedelta(hours=1))
+    before, figures = town.figures(DAY, as_of)
+    assert figures["funnel"]["total"]["served"] == 1
+    desk.version(fine, "corrected", 900_000, on=str(DAY))
+    town.clock.advance(timedelta(minutes=1))
+    desk.version(fine, "replaced", 800_000, on=str(DAY))
+    after_night(town)
+    assert town.figures(DAY, as_of)[0] == before
+    _, later = town.figures(DAY, NIGHT)
+    assert later["funnel"]["total"]["served"] == 0
 
 
 def test_look_up_counts_what_it_can_and_knows_nobody(town: Town) -> None:
@@ -233,3 +305,31 @@ def test_verify_finds_published_figures_that_do_not_add_up(
 def finding(town: Town) -> tuple[object, ...]:
     (found,) = [each for each in verify(town.runtime.database) if each.check.id == "INV-79"]
     return found.offenders
+
+
+def test_fee_given_back_whole_is_not_paid_in_the_figures_since(town: Town) -> None:
+    town.pay()
+    attempt = town.scene.attempt(town.scene.order(town.scene.fee()))
+    town.scene.apply(town.scene.evidence(attempt))
+    as_of = town.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    town.clock.advance(timedelta(hours=1))
+    before, figures = town.figures(DAY, as_of)
+    assert (figures["funnel"]["total"]["paid"], figures["funnel"]["total"]["refunded"]) == (2, 0)
+    with town.runtime.database.begin() as uow:
+        refund = request_refund(
+            uow,
+            providers=town.runtime.providers,
+            attempt_ref=attempt.attempt_ref,
+            amount=attempt.money,
+            reason="Hồ sơ đã rút",
+            requested_by="canbo",
+        )
+        apply_refund_evidence(
+            uow, outcome=Outcome.CONFIRMED, source=EvidenceSource.STATEMENT, refund_id=refund.id
+        )
+        uow.commit()
+    after_night(town)
+    assert town.figures(DAY, as_of)[0] == before
+    _, later = town.figures(DAY, NIGHT)
+    assert (later["funnel"]["total"]["paid"], later["funnel"]["total"]["refunded"]) == (1, 1)
+    assert list(faults_of(later)) == []

@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 
 from payclear import cli
 from payclear.kernel.clock import at_vietnam
+from payclear.opendata.checks import faults_of
 from payclear.opendata.desk import read_as_of
 from payclear.opendata.domain import NoFigures
 from payclear.opendata.jobs import days_to_publish, publish_days
+from payclear.opendata.service import publish
 from tests.database import TestServer
 from tests.opendata.conftest import DAY, Town
 
@@ -115,6 +117,28 @@ def test_page_reads_what_is_published_and_nothing_else(
             for table in tables:
                 connection.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
     assert answers == [200, 200, 200]
+
+
+def test_figures_published_before_a_table_was_added_are_shown_without_it(
+    town: Town, client: FlaskClient
+) -> None:
+    for _ in range(5):
+        town.pay()
+    town.clock.set(at_vietnam(NEXT, time(0, 50)))
+    body, _ = town.figures(DAY, NIGHT)
+    figures = json.loads(body)
+    del figures["funnel"]["by_channel"]
+    del figures["definitions"]["refunded"]
+    tables = [
+        figures["funnel"][f"by_{dimension}"]["rows"] for dimension in ("kind", "agency", "province", "age")
+    ]
+    for row in (figures["funnel"]["total"], *(row for rows in tables for row in rows)):
+        del row["refunded"]
+    with town.runtime.database.begin() as uow:
+        assert publish(uow, DAY, NIGHT, json.dumps(figures).encode())
+        uow.commit()
+    assert [client.get(path).status_code for path in ("/so-lieu", "/so-lieu.csv")] == [200, 200]
+    assert list(faults_of(figures)) == []
 
 
 def test_visitor_who_asks_too_often_waits(published: Town, client: FlaskClient) -> None:

@@ -9,6 +9,8 @@ from payclear import cli
 from payclear.identity.service import authenticate_portal
 from payclear.runtime import Runtime
 from tests.database import TestServer
+from tests.factories.base import use
+from tests.factories.reference import AgencyFactory
 
 PASSWORD = "mat-khau-rat-dai-2026"
 
@@ -125,3 +127,20 @@ def test_disabled_officer_acts_no_more(terminal: Terminal) -> None:
     assert "disabled" in terminal("staff", "disable", "an")
     assert "login_failed" in terminal("portal", "test", "tinh-mau", "--reason", "Thử", "--by", "an")
     assert terminal("staff", "disable", "an").startswith("2")
+
+
+def test_operator_is_told_for_whom_a_portal_speaks_and_changes_it(
+    terminal: Terminal, runtime: Runtime
+) -> None:
+    with runtime.database.begin() as uow:
+        use(uow.session)
+        AgencyFactory(code="H00")
+        uow.commit()
+    assert "WARNING: tinh-mau speaks for every agency" in create(terminal)
+    assert "unknown_agency" in terminal("portal", "agency", "tinh-mau", "H99", "--by", "an")
+    for words in ((), ("H00", "--national")):
+        assert terminal("portal", "agency", "tinh-mau", *words, "--by", "an").startswith("2")
+    assert "speaks for H00 and the" in terminal("portal", "agency", "tinh-mau", "H00", "--by", "an")
+    assert "speaks for H00 and the" in terminal("portal", "show", "tinh-mau")
+    assert "0 live keys  H00  Cổng" in terminal("portal", "list")
+    assert "speaks for every" in terminal("portal", "agency", "tinh-mau", "--national", "--by", "an")

@@ -8,7 +8,7 @@ from psycopg.errors import InsufficientPrivilege
 from payclear.kernel.ids import new_uuid
 from payclear.privacy.domain import Reader
 from payclear.privacy.errors import PurposeRefused, SubjectNotFound
-from payclear.privacy.reading import masked, read_message, read_subject
+from payclear.privacy.reading import read_message, read_subject
 from payclear.sealing.service import RawErased
 from tests.callbacks.test_callbacks import call, ipn_query
 from tests.database import TestServer
@@ -111,16 +111,3 @@ def test_kept_callback_is_read_for_a_purpose_until_its_day_is_erased(people: Sce
             read_message(
                 uow, message_id, purpose="message_investigation", reader=OFFICER, sealer=runtime.sealer
             )
-
-
-def test_everybody_else_sees_masks() -> None:
-    facts = {"name": "NGUYỄN VĂN MẪU", "id_no": "001099123457", "phone": "0912345678", "address": "Số 1"}
-    full = masked(facts, roles=frozenset({"officer"}), in_full_for=frozenset({"officer"}))
-    shown = masked(facts, roles=frozenset({"viewer"}), in_full_for=frozenset({"officer"}))
-    assert full == facts
-    assert shown == {
-        "name": "NGUYỄN V** M**",
-        "id_no": "*********457",
-        "phone": "*******678",
-        "address": "***",
-    }

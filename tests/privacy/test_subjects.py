@@ -6,9 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from payclear.kernel.money import Money
-from payclear.obligations.domain import FORGOTTEN_NAME
+from payclear.lookup import clearance
+from payclear.lookup.domain import ClearancePurpose
+from payclear.lookup.domain import read_subject as read_subject_header
+from payclear.obligations.domain import FORGOTTEN_NAME, ObligorField
 from payclear.obligations.fines.desk import NewVersion, add_version
-from payclear.obligations.obligors import obligor_names, payer_of
+from payclear.obligations.obligors import field_index_of, obligor_names, payer_of
 from payclear.obligations.rules.corrections import VersionKind
 from payclear.privacy.domain import Reader
 from payclear.privacy.errors import (
@@ -34,7 +37,14 @@ def forget(scene: Scene, number: str = ID_NO, ground: str = GROUND) -> int:
 
 def ask(scene: Scene, number: str = ID_NO, ground: str = ORDER, reader: Reader = OFFICER) -> UUID:
     with scene.runtime.database.begin() as uow:
-        made = request_forgetting(uow, number, ground=ground, reader=reader, index=scene.runtime.blind_index)
+        made = request_forgetting(
+            uow,
+            number,
+            ground=ground,
+            reader=reader,
+            sealer=scene.runtime.sealer,
+            index=scene.runtime.blind_index,
+        )
         uow.commit()
     return made
 
@@ -265,3 +275,39 @@ def test_only_one_of_two_people_is_forgotten(people: Scene) -> None:
     with people.runtime.database.begin() as uow:
         before = uow.one("SELECT count(*) FROM obligor WHERE forgotten_at IS NULL")[0]
     assert forget(people, ground=ORDER) == before
+
+
+def asked(people: Scene, header: str, purpose: ClearancePurpose = ClearancePurpose.LICENCE_EXCHANGE) -> None:
+    with people.runtime.database.begin() as uow:
+        clearance.ask(
+            uow,
+            read_subject_header(header),
+            purpose=purpose,
+            portal_code=people.portal_code,
+            key_id="key-1",
+            index=people.runtime.blind_index,
+        )
+        uow.commit()
+
+
+def test_person_is_told_who_asked_for_their_clearance_and_not_about_others(people: Scene) -> None:
+    people.fine()
+    asked(people, f'citizen-id="{ID_NO}"')
+    asked(people, 'citizen-id="000000004321"')
+    (told,) = export(people)["clearance_asked_by"]
+    assert (told["portal"], told["purpose"]) == (people.portal_code, "licence_exchange")
+    assert told["named_by"] == "citizen-id"
+
+
+def test_person_is_told_of_questions_by_the_licence_number(people: Scene) -> None:
+    fine = people.fine()
+    with people.runtime.database.begin() as uow:
+        (obligor_id,) = uow.one("SELECT obligor_id FROM obligation WHERE id = %s", (fine.id,))
+        index = field_index_of(people.runtime.blind_index, ObligorField.LICENCE_NO, "790000000001")
+        uow.run(
+            "INSERT INTO obligor_field (obligor_id, field, no, index) VALUES (%s, 'licence_no', 90, %s)",
+            (obligor_id, index),
+        )
+        uow.commit()
+    asked(people, 'licence-no="790000000001"')
+    assert [each["named_by"] for each in export(people)["clearance_asked_by"]] == ["licence-no"]

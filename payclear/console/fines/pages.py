@@ -10,6 +10,7 @@ from payclear.http.html import see_other
 from payclear.i18n.texts import translate
 from payclear.identity.domain import StaffRole, allows
 from payclear.kernel.errors import PayclearError
+from payclear.obligations.fines.domain import PAPER_NUMBER_LENGTH_MAX
 from payclear.obligations.fines.views import PROPOSALS_SHOWN, open_proposals
 from payclear.refunds import proposals as refund_proposals
 from payclear.refunds.domain import REASON_LENGTH_MAX
@@ -28,7 +29,7 @@ def proposals() -> Response:
 
 @blueprint.post("/fines/<uuid:proposal_id>")
 def decide(proposal_id: UUID) -> Response:
-    """Accept a proposal, which asks for its refund, or refuse it."""
+    """Accept a proposal, which asks for its refund, refuse it, or note under which paper the agency gave the money back."""
     require_role(StaffRole.OFFICER)
     runtime, by = current(), current_staff().login
     note = request.form.get("note", "").replace("\x00", "").strip()[:600]
@@ -36,6 +37,9 @@ def decide(proposal_id: UUID) -> Response:
         with runtime.database.begin() as uow:
             if request.form.get("decision") == "accept":
                 refund_proposals.accept(runtime, uow, proposal_id, by=by, note=note)
+            elif request.form.get("decision") == "done":
+                reference = request.form.get("reference", "")[:200]
+                refund_proposals.note_given_back(uow, proposal_id, by=by, reference=reference)
             else:
                 refund_proposals.refuse(uow, proposal_id, by=by, note=note)
             uow.commit()
@@ -57,4 +61,5 @@ def _page(*, told: bool = False, refusal: PayclearError | None = None) -> Respon
         problem="" if refusal is None else translate(f"error.{refusal.code}", console_locale()),
         may_decide=allows(current_staff().roles, StaffRole.OFFICER),
         note_most=REASON_LENGTH_MAX,
+        number_most=PAPER_NUMBER_LENGTH_MAX,
     )

@@ -22,6 +22,7 @@ from payclear.obligations.batches.schemas import (
     batch_json,
     results_json,
 )
+from payclear.obligations.speaking import AgencyNotOfPortal
 
 blueprint = Blueprint("decision_batches_api", __name__)
 
@@ -48,7 +49,7 @@ _FILE = FileBody(
     file=_FILE,
     query=UploadQuery(),
     answers={202: (BatchSchema(), "Kept; a worker takes it.")},
-    errors=(UnknownAgency, InvalidCoverage),
+    errors=(UnknownAgency, AgencyNotOfPortal, InvalidCoverage),
 )
 def upload_decisions(call: Call) -> Reply:
     """Keep a file of decisions."""

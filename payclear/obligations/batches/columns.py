@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from payclear.obligations.batches.domain import Column, FileUnreadable, IdType
+from payclear.obligations.batches.domain import Column, FileUnreadable
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import PaperType
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.rules.identity_numbers import IdType
 from payclear.obligations.rules.plates import PlateColour
 
 Word = TypeVar("Word", bound=StrEnum)

@@ -9,6 +9,7 @@ from payclear.kernel.states import StateTable, register
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import PaperType
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.rules.identity_numbers import IdType
 from payclear.obligations.rules.plates import PlateColour
 
 ROWS_MAX: Final = 20_000
@@ -88,15 +89,6 @@ class Column(StrEnum):
     VERSION_KIND = "version_kind"
     VERSION_NO = "version_no"
     VERSION_ON = "version_on"
-
-
-class IdType(StrEnum):
-    """What the identity number is written on; `tax_code` is an organisation's."""
-
-    CITIZEN_ID = "citizen_id"
-    OLD_IDENTITY_CARD = "old_identity_card"
-    PASSPORT = "passport"
-    TAX_CODE = "tax_code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,17 +13,19 @@ from uuid import UUID
 
 from payclear.catalogue.reading import ServiceAccount, service_accounts
 from payclear.catalogue.service import (
+    BeneficiaryAccountRefused,
     UnknownAgency,
     UnknownBeneficiaryAccount,
-    require_accounts,
+    require_accounts_of,
     require_agency,
 )
 from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date
 from payclear.kernel.errors import PayclearError
 from payclear.kernel.ids import new_uuid
 from payclear.kernel.money import Money
 from payclear.obligations.batches import queries
-from payclear.obligations.batches.domain import Column, DecisionRow, IdType, RefusedRow, Row, RowResult
+from payclear.obligations.batches.domain import Column, DecisionRow, RefusedRow, Row, RowResult
 from payclear.obligations.domain import (
     InvalidDecision,
     LineType,
@@ -47,8 +49,10 @@ from payclear.obligations.obligors import (
 )
 from payclear.obligations.rules.corrections import InvalidCorrection, VersionKind
 from payclear.obligations.rules.fines import Service, TermRule, due_on
+from payclear.obligations.rules.identity_numbers import IdType
 from payclear.obligations.rules.instalments import ObligorKind
 from payclear.obligations.service import get
+from payclear.obligations.speaking import AgencyNotOfPortal, require_speaks_for
 from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import DataKey, Sealer
 
@@ -63,7 +67,7 @@ class ChunkCollides(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Who uploads, with which tools, and the day that counts as today for the whole batch."""
+    """Who uploads, with which tools, and the day that counts as today for the whole batch, but for where money goes."""
 
     portal_code: str
     today: date
@@ -133,13 +137,16 @@ def take_rows(uow: UnitOfWork, uploader: Uploader, rows: Sequence[Row]) -> list[
     decisions = [row for row in rows if isinstance(row, DecisionRow)]
     outcomes = [_refusal(row) for row in rows if isinstance(row, RefusedRow)]
     assert len({key_of(row) for row in decisions}) == len(decisions), "a wave holds each decision once"
-    places = _Places(uow, uploader.today)
+    places = _Places(uow, uploader)
     terms = term_rules(uow)
     known = _known(uow, decisions)
     new: list[_New] = []
-    for row in decisions:
+    for row in sorted(decisions, key=key_of):  # two files lock the same decisions in the same order
         try:
             before = known.get(key_of(row))
+            is_new = before is None and row.version_kind is VersionKind.ISSUED
+            if not is_new and (before is None or before.portal_code != uploader.portal_code):
+                places.require_spoken_for(row.agency_code)
             if row.version_kind is not VersionKind.ISSUED:
                 outcomes.append(_version(uow, uploader, row, before))
             elif before is not None:
@@ -160,6 +167,7 @@ def _checked(row: DecisionRow, places: "_Places", terms: Sequence[TermRule]) -> 
         raise _Refused(Column.DECISION_NO, error.code) from error
     if row.id_no is not None and is_placeholder(row.id_no):
         raise _Refused(Column.ID_NO, "placeholder")
+    places.require_spoken_for(row.agency_code)
     accounts = places.of(row.agency_code)
     service = Service(
         decided_on=row.decided_on,
@@ -176,12 +184,28 @@ def _checked(row: DecisionRow, places: "_Places", terms: Sequence[TermRule]) -> 
 
 
 class _Places:
-    """The accounts of each authority in a chunk, looked up once."""
+    """The accounts of each authority in a chunk, and whether the uploader speaks for it, looked up once."""
 
-    def __init__(self, uow: UnitOfWork, today: date) -> None:
+    def __init__(self, uow: UnitOfWork, uploader: Uploader) -> None:
         self._uow = uow
-        self._today = today
+        self._uploader = uploader
+        self._today = uploader.today
         self._found: dict[str, _Accounts | str] = {}
+        self._refusals: dict[str, str] = {}
+
+    def require_spoken_for(self, agency_code: str) -> None:
+        if agency_code not in self._refusals:
+            self._refusals[agency_code] = self._refusal(agency_code)
+        if self._refusals[agency_code]:
+            raise _Refused(Column.AGENCY_CODE, self._refusals[agency_code])
+
+    def _refusal(self, agency_code: str) -> str:
+        try:
+            require_agency(self._uow, agency_code, self._today)
+            require_speaks_for(self._uow, self._uploader.portal_code, agency_code, self._today)
+        except (UnknownAgency, AgencyNotOfPortal) as error:
+            return error.code
+        return ""
 
     def of(self, agency_code: str) -> _Accounts:
         if agency_code not in self._found:
@@ -192,15 +216,15 @@ class _Places:
         return found
 
     def _look_up(self, agency_code: str) -> "_Accounts | str":
+        on = vietnam_date(self._uow.now)  # a file may wait over midnight, and an account end with the day
         try:
-            require_agency(self._uow, agency_code, self._today)
-            items = service_accounts(self._uow, agency_code=agency_code, procedure_code=None, on=self._today)
+            items = service_accounts(self._uow, agency_code=agency_code, procedure_code=None, on=on)
             fine = items.get(LineType.FINE) or items.get("")
             late = items.get(LineType.LATE_SURCHARGE) or items.get("")
             if fine is None or late is None:
                 return UnknownBeneficiaryAccount.code
-            require_accounts(self._uow, [fine.account, late.account], self._today)
-        except (UnknownAgency, UnknownBeneficiaryAccount) as error:
+            require_accounts_of(self._uow, agency_code, [fine.account, late.account], on, is_state_money=True)
+        except (UnknownBeneficiaryAccount, BeneficiaryAccountRefused) as error:
             return error.code
         return _Accounts(fine, late)
 

@@ -13,10 +13,11 @@ from typing import Final, TypeVar
 
 from payclear.kernel.money import AMOUNT_MAX
 from payclear.obligations.batches.columns import word_of
-from payclear.obligations.batches.domain import Column, DecisionRow, IdType, RefusedRow, Row
+from payclear.obligations.batches.domain import Column, DecisionRow, RefusedRow, Row
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import PaperType
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.rules.identity_numbers import IdType, is_id_no, normalise_id_no, type_of_digits
 from payclear.obligations.rules.plates import PlateColour
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
@@ -48,12 +49,6 @@ _OURS: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: 0{1,2}:00(?:
 _NUMBER: Final = re.compile(r"(?=.*[0-9])[^\W_](?:[^\W_]|[ /.\-()])*")
 _LIKE_A_PERSONS: Final = re.compile(r"\+?[0-9][0-9 .\-]{7,15}")
 _AGENCY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]*")
-_ID_FORMS: Final[Mapping[IdType, re.Pattern[str]]] = {
-    IdType.CITIZEN_ID: re.compile(r"[0-9]{12}"),
-    IdType.OLD_IDENTITY_CARD: re.compile(r"[0-9]{9}"),
-    IdType.PASSPORT: re.compile(r"[A-Z0-9]{6,20}"),
-    IdType.TAX_CODE: re.compile(r"[0-9]{10}(?:-?[0-9]{3})?"),
-}
 _PHONE: Final = re.compile(r"(?:\+84|0)[0-9]{8,10}")
 _LICENCE: Final = re.compile(r"[A-Z0-9]{6,20}")
 _PLATE: Final = re.compile(r"(?=.*[0-9])[^\W_](?:[^\W_]|[ .\-])*")
@@ -151,13 +146,11 @@ def _identity(cells: Cells) -> tuple[IdType | None, str | None]:
     kind, number = _word(cells, Column.ID_TYPE, IdType), _text(cells, Column.ID_NO)
     if number is None:
         return None, None
-    number = number.replace(" ", "").upper()
+    number = normalise_id_no(number)
+    kind = kind or type_of_digits(number)
     if kind is None:
-        lengths = {12: IdType.CITIZEN_ID, 9: IdType.OLD_IDENTITY_CARD}
-        kind = lengths.get(len(number)) if number.isascii() and number.isdigit() else None
-        if kind is None:
-            raise _Refused(Column.ID_TYPE, "missing")
-    if not _ID_FORMS[kind].fullmatch(number):
+        raise _Refused(Column.ID_TYPE, "missing")
+    if not is_id_no(number, kind):
         raise _Refused(Column.ID_NO, "invalid_id_no")
     if not number.strip("0"):
         raise _Refused(Column.ID_NO, "placeholder")

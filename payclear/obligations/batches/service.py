@@ -47,6 +47,7 @@ from payclear.obligations.batches.records import (
 from payclear.obligations.batches.registering import ChunkCollides, Outcome, Uploader, key_of, take_rows
 from payclear.obligations.batches.rows import read_row, shown_number
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.speaking import require_speaks_for
 from payclear.runtime import Runtime
 from payclear.security.sealed import DataKey, Sealer
 
@@ -84,11 +85,13 @@ class _Batch:
 def receive(uow: UnitOfWork, sealer: Sealer, upload: Upload) -> tuple[BatchView, bool]:
     """Keep a file, sealed, and have a worker take it; False when the very bytes were there already.
 
-    Raises UnknownAgency, InvalidCoverage. Nothing is read here: a file that is no file of ours becomes unreadable later.
+    Raises UnknownAgency, AgencyNotOfPortal, InvalidCoverage. Nothing is read here: a file that is no file of ours becomes
+    unreadable later.
     """
     today = vietnam_date(uow.now)
     if upload.agency_code is not None:
         require_agency(uow, upload.agency_code, today)
+        require_speaks_for(uow, upload.portal_code, upload.agency_code, today)
     _check_coverage(upload, today)
     batch_id, digest = new_uuid(), sha256_hex(upload.content)
     values = {

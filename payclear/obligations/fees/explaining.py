@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from payclear.db.uow import UnitOfWork
+from payclear.kernel.clock import vietnam_date
 from payclear.kernel.money import Money
 from payclear.obligations.fees import queries
+from payclear.obligations.fees.collection import collections
 from payclear.obligations.fees.facts import (
     Channel,
     Exemption,
@@ -24,6 +26,7 @@ from payclear.obligations.rules.fees import PayerClaim
 def pricings(uow: UnitOfWork, obligation_ids: Sequence[UUID]) -> dict[UUID, FeePricing]:
     """How the fees of some obligations came about; what is no dossier fee is not in the answer."""
     ids = (list(obligation_ids),)
+    collected = collections(uow, obligation_ids, vietnam_date(uow.now))
     overrides: dict[UUID, list[tuple[int, OverrideView]]] = defaultdict(list)
     for owner, line_no, state, from_amount, to_amount, reason in uow.run(queries.OVERRIDES_OF, ids):
         view = OverrideView(
@@ -48,6 +51,7 @@ def pricings(uow: UnitOfWork, obligation_ids: Sequence[UUID]) -> dict[UUID, FeeP
             if row[9] is None
             else Exemption(reason=ExemptionReason(row[9]), legal_basis=row[10]),
             overrides=tuple(overrides[row[0]]),
+            collection=collected.get(row[0]),
         )
         for row in uow.run(queries.DOSSIERS, ids)
     }

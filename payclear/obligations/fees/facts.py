@@ -9,6 +9,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from payclear.catalogue.domain import CollectionMode, CollectionTiming
 from payclear.kernel.errors import InvalidInput
 from payclear.kernel.money import Money
 from payclear.kernel.states import StateTable, register
@@ -113,9 +114,25 @@ class ExplainedLine:
     collecting_agency: str
 
 
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """How a procedure's fee is collected."""
+
+    mode: CollectionMode
+    timing: CollectionTiming
+
+    @property
+    def is_counter_only(self) -> bool:
+        """Whether nobody may pay it online."""
+        return self.mode is CollectionMode.COUNTER
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeePricing:
-    """How a dossier's fee came about. `code_on` is the date within the dossier's code, which may differ from the filing."""
+    """How a dossier's fee came about. `code_on` is the date within the dossier's code, which may differ from the filing.
+
+    `collection`: where and when it is paid, as the catalogue says today; None where it does not know the procedure.
+    """
 
     dossier_code_raw: str
     code_on: date | None
@@ -128,6 +145,7 @@ class FeePricing:
     lines: tuple[ExplainedLine, ...]
     exemption: Exemption | None
     overrides: tuple[tuple[int, OverrideView], ...]
+    collection: Collection | None = None
 
 
 class OverrideState(StrEnum):

@@ -6,6 +6,7 @@ Called when a fee is registered. It must never fall back to a price that a porta
 from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
+from uuid import UUID
 
 from payclear.catalogue.reading import (
     ProcedureRecord,
@@ -18,6 +19,7 @@ from payclear.catalogue.reading import (
 )
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.money import Money
+from payclear.obligations.fees import queries
 from payclear.obligations.fees.facts import FeeFacts, PricedDossier, UnknownProcedure
 from payclear.obligations.rules.dossier_codes import ProcedureCode, parse_procedure_code
 from payclear.obligations.rules.fees import (
@@ -28,7 +30,7 @@ from payclear.obligations.rules.fees import (
     require_declared_total,
 )
 from payclear.obligations.rules.rounding import Rounding, RoundingMode
-from payclear.obligations.rules.tariffs import Basis, PriceType, Procedure, TariffRow
+from payclear.obligations.rules.tariffs import STATE_REVENUE, Basis, PriceType, Procedure, TariffRow
 
 
 def find_procedure(uow: UnitOfWork, code: str) -> list[ProcedureRecord]:
@@ -47,6 +49,22 @@ def find_procedure(uow: UnitOfWork, code: str) -> list[ProcedureRecord]:
     return []
 
 
+def procedures_behind(uow: UnitOfWork, obligation_ids: Sequence[UUID]) -> list[str]:
+    """The national procedure each obligation is for; "" for one that is for no dossier."""
+    ids = list(obligation_ids)
+    named = dict(uow.run(queries.PROCEDURES_OF, (ids,)).fetchall())
+    national = {code: _national(uow, code) for code in set(named.values())}
+    return [national[named[each]] if each in named else "" for each in ids]
+
+
+def _national(uow: UnitOfWork, code: str) -> str:
+    records = find_procedure(uow, code)
+    if records:
+        return records[-1].national_code
+    parsed = parse_procedure_code(code)
+    return parsed.national if isinstance(parsed, ProcedureCode) else parsed.key
+
+
 def price(
     uow: UnitOfWork, *, agency_code: str, procedure_code: str, filed_on: date, facts: FeeFacts
 ) -> PricedDossier:
@@ -59,10 +77,11 @@ def price(
         uow, agency_code=agency_code, procedure_code=record.national_code, on=filed_on
     )
     tariff = [_tariff_row(row) for row in tariff_records(uow, record.national_code)]
+    # What holds for every other item is the agency's own account: the money of somebody else needs a row that names it.
     going = {
-        code: account
-        for code in {row.item_code for row in tariff}
-        if (account := accounts.get(code) or accounts.get("")) is not None
+        row.item_code: account
+        for row in tariff
+        if (account := accounts.get(row.item_code) or (row.type in STATE_REVENUE and accounts.get("")))
     }
     filing = Filing(
         procedure=Procedure(
@@ -71,6 +90,7 @@ def price(
             valid_to=record.valid_to,
             legal_basis=record.legal_basis,
             code=record.national_code,
+            has_state_fee=record.has_state_fee,
         ),
         filed_on=filed_on,
         agency_path=agency_path(uow, agency_code, filed_on),

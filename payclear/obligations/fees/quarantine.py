@@ -5,7 +5,7 @@ What the portal sent lies sealed and is gone once it is decided. It must never d
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,9 +18,11 @@ from payclear.kernel.ids import new_uuid
 from payclear.obligations.fees import queries
 from payclear.obligations.fees.facts import QUARANTINE_STATES, QuarantineState
 from payclear.obligations.fees.rules import check, digest_of, with_lines
-from payclear.obligations.obligors import check_obligor
+from payclear.obligations.obligors import check_obligor, id_no_index_of
 from payclear.obligations.records import DocumentAlreadyRegistered, DossierDocument, RegisterObligation
 from payclear.obligations.rules.dossier_codes import Quarantined, QuarantineReason, parse_dossier_code
+from payclear.obligations.speaking import require_speaks_for
+from payclear.security.blind_index import BlindIndex
 from payclear.security.sealed import DataKey, Sealer
 
 LISTED_MAX: Final = 100
@@ -66,6 +68,18 @@ class QuarantinedDossier:
     decided_note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingDossier:
+    """A dossier that waits, with what the portal told of who owes."""
+
+    id: UUID
+    portal_code: str
+    agency_code: str
+    code_raw: str
+    received_at: datetime
+    obligor: Mapping[str, Any] = field(repr=False)
+
+
 def oddity_of(dossier_code: str, today: date) -> Quarantined | None:
     """What is odd about a code that is to be kept for a person; None for a good code, and for one to be refused at once."""
     parsed = parse_dossier_code(dossier_code, today=today)
@@ -89,6 +103,7 @@ def hold(
     """
     check_obligor(command.obligor)
     require_agency(uow, command.agency_code, today)
+    require_speaks_for(uow, command.portal_code, command.agency_code, today)
     check(uow, command, today)
     before = _found_as(uow, command, odd)
     if before is None:
@@ -123,13 +138,28 @@ def open_source(uow: UnitOfWork, quarantine_id: UUID, *, sealer: Sealer) -> dict
         raise DossierNotQuarantined("no such dossier")
     state, key_id, kek_id, wrapped, sealed = row
     QUARANTINE_STATES.next(state, "accepted")
-    text = sealer.open(
-        sealed,
-        data_key=DataKey(key_id, kek_id, wrapped),
-        table="dossier_quarantine",
-        column="command",
-        row=quarantine_id,
-    )
+    return _opened(sealer, quarantine_id, DataKey(key_id, kek_id, wrapped), sealed)
+
+
+def waiting_about(uow: UnitOfWork, number: str, *, sealer: Sealer, index: BlindIndex) -> list[WaitingDossier]:
+    """Every waiting dossier of the bearer of an identity number, tax code or insurance code.
+
+    They have no index: each one that waits is opened and compared. Only `privacy` calls it, with purpose and audit.
+    """
+    wanted = id_no_index_of(index, number)
+    found = []
+    for row_id, portal, agency, code, received_at, key_id, kek_id, wrapped, sealed in uow.run(
+        queries.WAITING
+    ):
+        told = _opened(sealer, row_id, DataKey(key_id, kek_id, wrapped), sealed)["obligor"]
+        numbers = [told.get(name) for name in ("citizen_id", "tax_code", "insurance_code")]
+        if any(each and id_no_index_of(index, each) == wanted for each in numbers):
+            found.append(WaitingDossier(row_id, portal, agency, code, received_at, told))
+    return found
+
+
+def _opened(sealer: Sealer, row_id: UUID, key: DataKey, sealed: bytes) -> dict[str, Any]:
+    text = sealer.open(sealed, data_key=key, table="dossier_quarantine", column="command", row=row_id)
     opened: dict[str, Any] = json.loads(text)
     return opened
 

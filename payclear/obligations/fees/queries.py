@@ -30,6 +30,26 @@ SELECT obligation_id, code_raw, code_on, procedure_code, procedure_raw, filed_on
 FROM dossier WHERE obligation_id = ANY(%s) ORDER BY obligation_id
 """
 
+PROCEDURES_OF = "SELECT obligation_id, procedure_code FROM dossier WHERE obligation_id = ANY(%s)"
+
+# How the dossier `d` is collected on a day: by what is in force before what has ended, by the row of its own code before
+# that of the local or national procedure within it.
+COLLECTION_OF_DOSSIER = """
+SELECT p.collection_mode, p.collection_timing FROM procedure p
+WHERE (p.code IN (d.procedure_code, regexp_replace(d.procedure_code, '[.]01$', ''), substr(d.procedure_code, 1, 8))
+       OR p.online_service_code = d.procedure_code)
+  AND p.valid_from <= %(on)s AND (p.valid_to IS NULL OR p.valid_to >= p.valid_from)
+ORDER BY (p.valid_to IS NULL OR p.valid_to >= %(on)s) DESC,
+         coalesce(d.procedure_code IN (p.code, p.online_service_code), false) DESC, length(p.code) DESC,
+         p.valid_from DESC, p.id
+LIMIT 1
+"""
+COLLECTIONS = f"""
+SELECT d.obligation_id, c.collection_mode, c.collection_timing
+FROM dossier d CROSS JOIN LATERAL ({COLLECTION_OF_DOSSIER}) AS c
+WHERE d.obligation_id = ANY((SELECT %(ids)s::uuid[])::uuid[])
+"""
+
 FEE_LINES = """
 SELECT obligation_id, line_no, item_code, rule_id, legal_basis, quantity, years, declared_value, full_amount,
        priced_amount, discount_numerator, discount_denominator, payer_class, evidence_ref, locality, collecting_agency
@@ -87,6 +107,11 @@ FROM dossier_quarantine
 QUARANTINED_AS = FIND_QUARANTINED + "WHERE portal_code = %s AND agency_code = %s AND code_key = %s"
 QUARANTINED = FIND_QUARANTINED + "WHERE id = %s"
 QUARANTINE_LIST = FIND_QUARANTINED + "ORDER BY (state <> 'waiting'), received_at DESC, id LIMIT %s"
+# Oldest first; they are few, because each waits for a person.
+WAITING = """
+SELECT id, portal_code, agency_code, code_raw, received_at, data_key_id, kek_id, wrapped_key, command_sealed
+FROM dossier_quarantine WHERE state = 'waiting' ORDER BY received_at, id
+"""
 LOCK_QUARANTINED = "SELECT state, data_key_id, kek_id, wrapped_key, command_sealed FROM dossier_quarantine WHERE id = %s FOR UPDATE"
 
 INSERT_QUARANTINED = """

@@ -7,6 +7,7 @@ from uuid import UUID
 from payclear.catalogue.service import require_accounts
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.errors import InvalidInput
+from payclear.obligations.destinations import require_accounts_of_lines, require_destinations
 from payclear.obligations.domain import (
     InvalidDossierCode,
     LineType,
@@ -62,6 +63,7 @@ def with_lines(uow: UnitOfWork, command: RegisterObligation, today: date) -> Reg
         if find_procedure(uow, document.procedure_code):
             raise StatedFeeRefused("the catalogue has this fee", reason="in_catalogue")
         check_procedure_code(document.procedure_code)
+        require_destinations(uow, command.agency_code, command.lines, today)
         return command
     priced = price(
         uow,
@@ -72,6 +74,9 @@ def with_lines(uow: UnitOfWork, command: RegisterObligation, today: date) -> Reg
     )
     lines = lines_of(priced.price)
     require_accounts(uow, [line.beneficiary_account for line in lines], today)
+    by_catalogue = len(lines) - len(document.facts.charges)  # the charges that the portal states stand last
+    require_accounts_of_lines(uow, command.agency_code, lines[:by_catalogue], document.filed_on)
+    require_accounts_of_lines(uow, command.agency_code, lines[by_catalogue:], today)
     return replace(command, document=replace(document, priced=priced), lines=lines)
 
 

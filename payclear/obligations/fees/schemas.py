@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from marshmallow import post_load
 
+from payclear.catalogue.domain import CollectionMode, CollectionTiming
 from payclear.http.schemas import (
     Amount,
     Day,
@@ -184,6 +185,15 @@ class PricingSchema(ViewSchema):
     procedure_code = Text(most=60)
     filed_on = Day()
     channel = OneOf(Channel, allow_none=True)
+    collection_mode = OneOf(
+        CollectionMode,
+        allow_none=True,
+        about="Where the fee may be paid today. `counter`: no bank or wallet is offered online, the payment code is paid at "
+        "a bank's counter. Null when the catalogue does not know the procedure.",
+    )
+    collection_timing = OneOf(
+        CollectionTiming, allow_none=True, about="Paid with the dossier, or when its result is handed over."
+    )
     unused_claim = Text(most=40, allow_none=True, about="A payer class that no row of the tariff rewards.")
     lines = Items(Part(ExplainedLineSchema()), least=0, most=ITEMS_MAX + CHARGES_MAX + 60)
     exemption = Part(ExemptionSchema(), allow_none=True)
@@ -212,6 +222,8 @@ def pricing_json(pricing: FeePricing) -> dict[str, Any]:
         "procedure_code": pricing.procedure_code,
         "filed_on": pricing.filed_on.isoformat(),
         "channel": pricing.channel.value if pricing.channel else None,
+        "collection_mode": pricing.collection.mode.value if pricing.collection else None,
+        "collection_timing": pricing.collection.timing.value if pricing.collection else None,
         "unused_claim": pricing.unused_claim,
         "lines": [_line_json(line) for line in pricing.lines],
         "exemption": None

@@ -1,4 +1,4 @@
-"""The portal API of a fine's history: versions, shelters, instalments, payment elsewhere, and the quote of any day."""
+"""The portal API of a fine's history: versions, shelters, instalments, and the quote of any day."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,6 @@ from payclear.obligations.fines.schemas import (
     CloseShelterSchema,
     FineSchema,
     OpenShelterSchema,
-    PaidElsewhereSchema,
     PapersReturnedSchema,
     PlanDatesSchema,
     PlanSchema,
@@ -219,41 +218,6 @@ def grant_fine_plan(call: Call, obligation_id: str) -> Reply:
     return _change(
         call, obligation_id, lambda id_, own: fine_desk.grant_plan(call.uow, id_, call.data, **own)
     )
-
-
-@blueprint.post("/obligations/<obligation_id>/paid-elsewhere")
-@operation(
-    summary="Say that a fine was paid elsewhere",
-    about="With the number of the receipt that was shown.",
-    tag=_TAG,
-    scope=Scope.OBLIGATIONS_WRITE,
-    writes=True,
-    body=PaidElsewhereSchema(),
-    example={"proof_ref": "0001234", "paid_on": "2026-11-12"},
-    answers=_ANSWERS,
-    errors=(*_ERRORS, FineNotPayable),
-)
-def note_fine_paid_elsewhere(call: Call, obligation_id: str) -> Reply:
-    """Note a payment elsewhere."""
-    return _change(
-        call,
-        obligation_id,
-        lambda id_, own: fine_desk.note_paid_elsewhere(call.uow, id_, **call.data, **own),
-    )
-
-
-@blueprint.post("/obligations/<obligation_id>/paid-elsewhere/undo")
-@operation(
-    summary="Take back that a fine was paid elsewhere",
-    tag=_TAG,
-    scope=Scope.OBLIGATIONS_WRITE,
-    writes=True,
-    answers=_ANSWERS,
-    errors=_ERRORS,
-)
-def undo_fine_paid_elsewhere(call: Call, obligation_id: str) -> Reply:
-    """Undo a payment elsewhere."""
-    return _change(call, obligation_id, lambda id_, own: fine_desk.undo_paid_elsewhere(call.uow, id_, **own))
 
 
 @blueprint.post("/obligations/<obligation_id>/papers-returned")

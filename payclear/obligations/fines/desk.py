@@ -28,6 +28,7 @@ from payclear.obligations.fines.domain import FineEventKind
 from payclear.obligations.fines.history import FineHistory, VersionRow, history_of
 from payclear.obligations.fines.parameters import instalment_rules, surcharge_rules, term_rules
 from payclear.obligations.fines.payments import append_event, follow
+from payclear.obligations.locking import lock_with_claims
 from payclear.obligations.obligors import add_document_key
 from payclear.obligations.records import ObligationView
 from payclear.obligations.rules.corrections import InvalidCorrection, VersionKind, check_versions
@@ -112,6 +113,18 @@ def add_version(
     row = _version_row(uow, history, version)
     if _same_version(history, row):
         return fine
+    append_version(uow, obligation_id, history, row, by=by)
+    if row.document_key not in {each.document_key for each in history.versions}:
+        (obligor_id,) = uow.one(fine_queries.OBLIGOR, (obligation_id,))
+        add_document_key(uow, obligor_id, row.document_key, sealer=sealer, index=index)
+    facts = {"version": row.version_no, "kind": row.kind, "amount": row.amount}
+    return finish(uow, fine, row.kind, by=by, facts=facts)
+
+
+def append_version(
+    uow: UnitOfWork, obligation_id: UUID, history: FineHistory, row: VersionRow, *, by: str
+) -> None:
+    """Write a version behind those of a locked fine; raises InvalidCorrection when it can not follow them."""
     check_versions(FineHistory(currency=history.currency, versions=(*history.versions, row)).decisions)
     uow.run(
         fine_queries.APPEND_VERSION,
@@ -127,15 +140,10 @@ def add_version(
             "served_method": row.served_method,
             "written_term_days": row.written_term_days,
             "due_on": row.due_on,
-            "at": uow.now,
+            "at": row.recorded_at,
             "by": by,
         },
     )
-    if row.document_key not in {each.document_key for each in history.versions}:
-        (obligor_id,) = uow.one(fine_queries.OBLIGOR, (obligation_id,))
-        add_document_key(uow, obligor_id, row.document_key, sealer=sealer, index=index)
-    facts = {"version": row.version_no, "kind": row.kind, "amount": row.amount}
-    return finish(uow, fine, row.kind, by=by, facts=facts)
 
 
 def open_shelter(
@@ -283,28 +291,10 @@ def note_papers_returned(
     return fine
 
 
-class _ClaimedMeanwhile(Exception):
-    """An order came between the look at the claims and the lock of the fine."""
-
-
 def begin(uow: UnitOfWork, obligation_id: UUID, portal_code: str) -> tuple[ObligationView, FineHistory]:
-    while True:
-        try:
-            with uow.savepoint():
-                fine = _lock_with_claims(uow, obligation_id, portal_code)
-        except _ClaimedMeanwhile:
-            continue  # the savepoint let the fine go: the order is locked first
-        _require_fine(fine)
-        return fine, history_of(uow, fine)
-
-
-def _lock_with_claims(uow: UnitOfWork, obligation_id: UUID, portal_code: str) -> ObligationView:
-    before = claims.claims_on(uow, obligation_id)
-    claims.hold(uow, obligation_id)
-    fine = service.lock(uow, obligation_id, portal_code=portal_code)
-    if not claims.claims_on(uow, obligation_id) <= before:
-        raise _ClaimedMeanwhile
-    return fine
+    fine = lock_with_claims(uow, obligation_id, portal_code=portal_code)
+    _require_fine(fine)
+    return fine, history_of(uow, fine)
 
 
 def finish(

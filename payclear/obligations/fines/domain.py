@@ -1,12 +1,17 @@
 """Words of fines: ranks of issuers, withheld papers, events of a fine's history, proposals to refund. Pure."""
 
 from enum import StrEnum
+from typing import Final
 
 from payclear.kernel.states import StateTable, register
 
 # What the line of a fine is called, whatever a portal wrote: its own words could name the offence.
 FINE_LINE_NAME_VI = "Tiền phạt vi phạm hành chính"
 SURCHARGE_LINE_NAME_VI = "Tiền chậm nộp phạt"
+
+# A paper's number has no room for a name or a reason.
+PAPER_NUMBER: Final = r"[0-9A-Za-zĐđ][0-9A-Za-zĐđ./_\-]*"
+PAPER_NUMBER_LENGTH_MAX: Final = 60
 
 
 class IssuerRank(StrEnum):
@@ -63,10 +68,11 @@ class ProposalCarrier(StrEnum):
 
 
 class ProposalReason(StrEnum):
-    """Why money should go back."""
+    """Why money should go back. `surcharge`: only surcharge was paid that the history asks no more."""
 
     REDUCED = "reduced"
     CANCELLED = "cancelled"
+    SURCHARGE = "surcharge"
 
 
 _P = ProposalState

@@ -3,7 +3,7 @@
 A fine that nothing happened to has no history to read: its row says it all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from payclear.obligations.rules.corrections import (
     as_liabilities,
 )
 from payclear.obligations.rules.instalments import (
+    Held,
     Instalment,
     InstalmentPlan,
     ObligorKind,
@@ -39,6 +40,7 @@ from payclear.obligations.rules.surcharge import (
     ShelterOpened,
     SurchargeRule,
     SurchargeWaived,
+    held_instalments,
     position_on,
 )
 
@@ -158,23 +160,35 @@ class FineHistory:
         """How the fine stands for a payment on a day; a day before the decision counts as its own."""
         return position_on(self.facts(), on=max(on, self.first_day), rules=rules)
 
+    def held_instalments(self) -> dict[int, tuple[Held, ...]]:
+        """When each instalment of the plan granted last was paid, and when its money went back."""
+        return held_instalments(self.plan, self.facts()) if self.plan else {}
+
     def paid_instalments(self) -> dict[int, date]:
-        """When each paid instalment of the plan granted last was paid."""
-        plan = self.plan
-        paid: dict[int, date] = {}
+        """When each instalment that is paid now was paid."""
+        last = {no: periods[-1] for no, periods in self.held_instalments().items()}
+        return {no: paid_on for no, (paid_on, back_on) in last.items() if back_on is None}
+
+    def kept_of(self, part: Instalment) -> Money:
+        """What is left of the money for an instalment of the plan granted last, when some of it went back."""
+        assert self.plan is not None, "an instalment is a plan's"
+        money = [
+            each
+            for each in self.standing_events()
+            if (each.ref, each.instalment_no) == (self.plan.decision_ref, part.no)
+        ]
+        return self._net(money)[0]
+
+    def instalment_of(self, order_id: UUID) -> tuple[str, int | None]:
+        """The plan and the instalment that an order paid; no reference and None for an order that paid no instalment."""
         for each in self.standing_events():
-            if (
-                plan
-                and each.kind == _K.PAID
-                and each.ref == plan.decision_ref
-                and each.instalment_no is not None
-            ):
-                paid.setdefault(each.instalment_no, each.on_date)
-        return paid
+            if each.kind == _K.PAID and each.order_id == order_id and each.instalment_no is not None:
+                return each.ref, each.instalment_no
+        return "", None
 
     def plan_on(self, on: date) -> PlanStanding | None:
         """How the plan granted last stands on a day; None without one."""
-        return plan_standing(self.plan, self.paid_instalments(), on=on) if self.plan else None
+        return plan_standing(self.plan, self.held_instalments(), on=on) if self.plan else None
 
     def state(self, rules: tuple[SurchargeRule, ...], *, today: date) -> ObligationState:
         """Where the obligation must stand; the judge of INV-65."""
@@ -200,24 +214,59 @@ class FineHistory:
 
     def net_parts(self, order_id: UUID | None = None) -> tuple[Money, Money]:
         """Principal and surcharge that were paid and not given back, of one order or of all."""
+        return self._net(
+            each for each in self.standing_events() if order_id is None or each.order_id == order_id
+        )
+
+    def given_by_agency(self, order_id: UUID) -> Money:
+        """What of an order's money an agency gave back itself: under a paper's number, and of no plan."""
+        given = sum(
+            each.principal + each.surcharge
+            for each in self.standing_events()
+            if each.kind == _K.REFUNDED
+            and each.order_id == order_id
+            and each.ref
+            and each.instalment_no is None
+        )
+        return Money(given, self.currency)
+
+    def excess(self, rules: tuple[SurchargeRule, ...], *, today: date) -> tuple[Money, Money]:
+        """Principal and surcharge that were paid beyond what is asked now: all of it once the decision is cancelled.
+
+        Surcharge only when the fine is paid: until then it stands against what may still become due.
+        """
+        principal, surcharge = self.net_parts()
+        if self.is_cancelled:
+            return principal, surcharge
+        zero = Money.zero(self.currency)
+        too_much = max(principal - Money(self.versions[-1].amount, self.currency), zero)
+        if not surcharge.is_positive:
+            return too_much, zero
+        position = self.position(rules, on=self.latest_day(today))
+        return too_much, zero if position.unpaid.is_positive else max(surcharge - position.accrued, zero)
+
+    def excess_by_order(
+        self, rules: tuple[SurchargeRule, ...], *, today: date
+    ) -> list[tuple[UUID, Money, Money]]:
+        """From which orders' money the excess comes, principal and surcharge; the newest payment first."""
+        principal, surcharge = self.excess(rules, today=today)
+        paid = [each.order_id for each in self.standing_events() if each.kind == _K.PAID and each.order_id]
+        found = []
+        for order_id in dict.fromkeys(reversed(paid)):
+            of_principal, of_surcharge = (
+                min(*pair) for pair in zip((principal, surcharge), self.net_parts(order_id), strict=True)
+            )
+            principal, surcharge = principal - of_principal, surcharge - of_surcharge
+            found.append((order_id, of_principal, of_surcharge))
+        return found
+
+    def _net(self, events: Iterable[EventRow]) -> tuple[Money, Money]:
         principal = surcharge = 0
-        for each in self.standing_events():
-            if order_id is not None and each.order_id != order_id:
-                continue
+        for each in events:
             sign = {_K.PAID: 1, _K.REFUNDED: -1}.get(FineEventKind(each.kind), 0)
             principal += sign * each.principal
             surcharge += sign * each.surcharge
         return Money(principal, self.currency), Money(surcharge, self.currency)
-
-    def excess(self) -> Money:
-        """What was paid beyond what the newest version asks: all of it once the decision is cancelled."""
-        principal, surcharge = self.net_parts()
-        if self.is_cancelled:
-            return principal + surcharge
-        return max(
-            principal - Money(self.versions[-1].amount, self.currency),
-            Money.zero(self.currency),
-        )
 
 
 def history_of(uow: UnitOfWork, obligation: ObligationView) -> FineHistory:
@@ -298,7 +347,14 @@ def _fact(row: EventRow, currency: str, plans: dict[str, InstalmentPlan]) -> Fin
                 instalment_no=row.instalment_no,
             )
         case _K.REFUNDED:
-            return FineRefunded(on=on, recorded_at=at, principal=principal, surcharge=surcharge)
+            return FineRefunded(
+                on=on,
+                recorded_at=at,
+                principal=principal,
+                surcharge=surcharge,
+                plan_ref=row.ref if row.instalment_no is not None else None,
+                instalment_no=row.instalment_no,
+            )
         case _K.WAIVED:
             return SurchargeWaived(on=on, recorded_at=at, amount=surcharge)
         case _K.SHELTER_OPENED:

@@ -22,7 +22,7 @@ from payclear.obligations.fines.domain import (
     ProposalReason,
     ProposalState,
 )
-from payclear.obligations.fines.history import FineHistory, history_of, read_history
+from payclear.obligations.fines.history import history_of, read_history
 from payclear.obligations.fines.parameters import late_quote_policies, surcharge_rules
 from payclear.obligations.records import Arrival, ObligationView, PaidPart, RefundedPart
 from payclear.obligations.rules.fines import QuotedOutcome, judge_quoted_payment
@@ -160,25 +160,36 @@ def record_refund(
     """
     fines = [part for part in parts if part.obligation_id in owed]
     histories = {part.obligation_id: read_history(uow, part.obligation_id, amount.currency) for part in fines}
+    rules, today = surcharge_rules(uow), vietnam_date(uow.now)
     total = sum(part.total.amount for part in parts)
     left = {each: max(0, histories[each].net_paid(order_id).amount) for each in histories}
-    others = max(0, total - given_before.amount - sum(left.values()))
-    shares = _shares(amount, histories, left, others)
+    by_agencies = sum(history.given_by_agency(order_id).amount for history in histories.values())
+    others = max(0, total - given_before.amount - by_agencies - sum(left.values()))
+    too_much = {
+        each: _too_much(history.excess_by_order(rules, today=today), order_id)
+        for each, history in histories.items()
+    }
+    shares = _shares(amount, {each: sum(too_much[each]) for each in histories}, left, others)
     given = []
     for obligation_id, share in shares.items():
         if not share:
             continue
-        first = min(share, max(0, histories[obligation_id].net_parts(order_id)[0].amount))
-        principal = Money(first, amount.currency)
-        surcharge = Money(share - first, amount.currency)
+        held = histories[obligation_id].net_parts(order_id)[0].amount
+        first, late = _split(share, too_much[obligation_id], held=held)
+        principal, surcharge = Money(first, amount.currency), Money(late, amount.currency)
+        plan_ref, instalment_no = "", None
+        if first > too_much[obligation_id][0]:
+            plan_ref, instalment_no = histories[obligation_id].instalment_of(order_id)
         append_event(
             uow,
             obligation_id,
             FineEventKind.REFUNDED,
-            on=vietnam_date(uow.now),
+            on=today,
+            ref=plan_ref,
             principal=principal,
             surcharge=surcharge,
             order_id=order_id,
+            instalment_no=instalment_no,
             by=by,
         )
         state = follow(uow, owed[obligation_id], order_id=order_id, is_refund=True)
@@ -193,19 +204,62 @@ def record_refund(
     return given
 
 
+def record_given_back(uow: UnitOfWork, obligation: ObligationView, *, reference: str, by: str) -> Money:
+    """Write that the agency itself gave back what was paid too much, and follow the fine; how much that was.
+
+    The order keeps its claim: what goes back here is not owed.
+    """
+    history = read_history(uow, obligation.id, obligation.principal.currency)
+    today = vietnam_date(uow.now)
+    total = Money.zero(history.currency)
+    for order_id, principal, surcharge in history.excess_by_order(surcharge_rules(uow), today=today):
+        if not (principal + surcharge).is_positive:
+            continue
+        total += principal + surcharge
+        append_event(
+            uow,
+            obligation.id,
+            FineEventKind.REFUNDED,
+            on=today,
+            ref=reference,
+            principal=principal,
+            surcharge=surcharge,
+            order_id=order_id,
+            by=by,
+        )
+    follow(uow, obligation, is_refund=True)
+    return total
+
+
+def _too_much(found: Sequence[tuple[UUID, Money, Money]], order_id: UUID) -> tuple[int, int]:
+    """What of an order's money a fine asks no more, principal and surcharge."""
+    for each, principal, surcharge in found:
+        if each == order_id:
+            return principal.amount, surcharge.amount
+    return 0, 0
+
+
+def _split(share: int, too_much: tuple[int, int], *, held: int) -> tuple[int, int]:
+    """What of a share is principal, and what surcharge: what is too much of either goes first, then the principal."""
+    principal = min(share, too_much[0])
+    surcharge = min(share - principal, too_much[1])
+    more = min(share - principal - surcharge, max(0, held - principal))
+    return principal + more, share - principal - more
+
+
 def _shares(
-    amount: Money, histories: Mapping[UUID, FineHistory], left: dict[UUID, int], others: int
+    amount: Money, too_much: Mapping[UUID, int], left: dict[UUID, int], others: int
 ) -> dict[UUID, int]:
     rest = amount.amount
-    shares = dict.fromkeys(histories, 0)
-    for each, history in histories.items():
-        first = min(rest, history.excess().amount, left[each])
+    shares = dict.fromkeys(too_much, 0)
+    for each, over in too_much.items():
+        first = min(rest, over, left[each])
         shares[each] += first
         rest -= first
-    weights = [left[each] - shares[each] for each in histories]
+    weights = [left[each] - shares[each] for each in too_much]
     if rest and sum(weights) + others:
         for each, more in zip(
-            histories, Money(rest, amount.currency).allocate([*weights, others]), strict=False
+            too_much, Money(rest, amount.currency).allocate([*weights, others]), strict=False
         ):
             shares[each] += more.amount
     return shares
@@ -256,10 +310,11 @@ def follow(
     Raises IllegalTransition for an end that the state does not allow.
     """
     history = read_history(uow, obligation.id, obligation.principal.currency)
-    today = vietnam_date(uow.now)
-    target = history.state(surcharge_rules(uow), today=today)
+    rules, today = surcharge_rules(uow), vietnam_date(uow.now)
+    target = history.state(rules, today=today)
     _move_to(uow, obligation, target, order_id)
-    _propose(uow, replace(obligation, state=target), history, is_refund=is_refund)
+    excess = history.excess(rules, today=today)
+    _propose(uow, replace(obligation, state=target), excess, is_refund=is_refund)
     return target
 
 
@@ -299,8 +354,14 @@ def _return(uow: UnitOfWork, proposal_id: UUID, state: str) -> None:
     uow.run(fine_queries.RETURN_PROPOSAL, (PROPOSAL_STATES.next(state, "returned").to, proposal_id))
 
 
-def _propose(uow: UnitOfWork, obligation: ObligationView, history: FineHistory, *, is_refund: bool) -> None:
-    excess = history.excess()
+def _propose(
+    uow: UnitOfWork, obligation: ObligationView, parts: tuple[Money, Money], *, is_refund: bool
+) -> None:
+    principal, surcharge = parts
+    excess = principal + surcharge
+    reason = ProposalReason.REDUCED if principal.is_positive else ProposalReason.SURCHARGE
+    if obligation.state is ObligationState.CANCELLED:
+        reason = ProposalReason.CANCELLED
     row = uow.run(fine_queries.OPEN_PROPOSAL, (obligation.id,)).fetchone()
     if row is not None:
         proposal_id, amount, state = row
@@ -314,7 +375,6 @@ def _propose(uow: UnitOfWork, obligation: ObligationView, history: FineHistory, 
             if state == ProposalState.ACCEPTED and not is_refund:
                 _return(uow, proposal_id, state)
     elif excess.is_positive and not is_refund:
-        reason = ProposalReason.CANCELLED if history.is_cancelled else ProposalReason.REDUCED
         proposed = (new_uuid(), obligation.id, excess.amount, excess.currency, reason, uow.now)
         uow.run(fine_queries.PROPOSE, proposed)
         announce_change(uow, obligation, "refund_proposed", amount=excess)

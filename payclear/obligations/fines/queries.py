@@ -110,11 +110,9 @@ PROPOSALS = f"{_PROPOSAL} WHERE p.state IN ('proposed', 'accepted') ORDER BY p.p
 PROPOSALS_OF = f"{_PROPOSAL} WHERE p.obligation_id = %s ORDER BY p.proposed_at, p.id"
 PROPOSAL = f"{_PROPOSAL} WHERE p.id = %s"
 
-# What still stands of each order that paid a fine, the newest payment first.
+# Every order that ever paid a fine, in the order of locks.
 PAID_ORDERS = """
-SELECT order_id, sum(CASE kind WHEN 'paid' THEN principal + surcharge ELSE -(principal + surcharge) END)::bigint
-FROM fine_event WHERE obligation_id = %s AND kind IN ('paid', 'refunded', 'reversed')
-GROUP BY order_id ORDER BY max(event_no) FILTER (WHERE kind = 'paid') DESC
+SELECT DISTINCT order_id FROM fine_event WHERE obligation_id = %s AND kind = 'paid' ORDER BY order_id
 """
 
 OBLIGOR = "SELECT obligor_id FROM obligation WHERE id = %s"

@@ -6,10 +6,10 @@ from datetime import date, datetime
 from itertools import takewhile
 from uuid import UUID
 
-from payclear.catalogue.service import require_accounts
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.errors import InvalidInput
 from payclear.kernel.money import Money, sum_money
+from payclear.obligations.destinations import require_destinations
 from payclear.obligations.domain import (
     InvalidDecision,
     Line,
@@ -29,7 +29,7 @@ from payclear.obligations.rules.instalments import InstalmentNotPayable, require
 
 
 def check(uow: UnitOfWork, command: RegisterObligation, today: date) -> tuple[str, date]:
-    """The decision's number and date; raises InvalidInput, InvalidDecision, PersonalDataInText, UnknownBeneficiaryAccount."""
+    """The decision's number and date; raises InvalidInput, InvalidDecision, PersonalDataInText."""
     document = _document(command)
     if any(line.type is not LineType.FINE for line in command.lines):
         raise InvalidInput("a fine has lines of type fine only", field="lines")
@@ -42,10 +42,15 @@ def check(uow: UnitOfWork, command: RegisterObligation, today: date) -> tuple[st
         raise InvalidDecision("a decision can not be served in the future", field="document.served_on")
     if document.violation_on is not None and document.violation_on > document.decided_on:
         raise InvalidDecision("a violation comes before its decision", field="document.violation_record.on")
-    require_accounts(uow, [document.surcharge_beneficiary_account], today)
     if document.decided_on <= today:
         _due_on(uow, document)
     return document.decision_no.strip(), document.decided_on
+
+
+def require_lines(uow: UnitOfWork, command: RegisterObligation, today: date) -> None:
+    """Raise what `require_destinations` raises unless the fine, and money that comes late, may go where the command says."""
+    late = _late_line(_late_place(_document(command)), Money.zero())
+    require_destinations(uow, command.agency_code, [*command.lines, late], today)
 
 
 def insert_document(uow: UnitOfWork, obligation_id: UUID, command: RegisterObligation) -> None:
@@ -81,14 +86,9 @@ def insert_document(uow: UnitOfWork, obligation_id: UUID, command: RegisterOblig
 def says_the_same(uow: UnitOfWork, existing: ObligationView, command: RegisterObligation) -> bool:
     """Whether the same fine is registered for the decision, whatever happened to it since."""
     document = _document(command)
-    surcharge = (
-        document.surcharge_beneficiary_account,
-        document.surcharge_chapter,
-        document.surcharge_sub_item,
-    )
     first, *later = history_of(uow, existing).versions
     known = (existing.lines, existing.surcharge, first.decided_on, first.written_term_days)
-    told = (command.lines, surcharge, document.decided_on, document.written_term_days)
+    told = (command.lines, _late_place(document), document.decided_on, document.written_term_days)
     return known == told and _served_the_same(first, later, document)
 
 
@@ -136,15 +136,15 @@ def quote_instalment(uow: UnitOfWork, obligation: ObligationView, no: int, *, fo
     history = history_of(uow, obligation)
     if history.plan is None:
         raise InstalmentNotPayable("there is no plan", reason="no_plan", no=no)
-    part = require_payable(history.plan, no, history.paid_instalments(), on=for_date)
+    part = require_payable(history.plan, no, history.held_instalments(), on=for_date)
     rules = surcharge_rules(uow)
-    # A correction may have left less than the plan's own part.
+    # A correction may have left less than the plan's own part, and a refund may have taken some of it only.
     unpaid = history.position(rules, on=for_date).unpaid
     if not unpaid.is_positive:
         raise InstalmentNotPayable("the fine is paid", reason="paid", no=no)
     return Quote(
         for_date=for_date,
-        lines=spread(min(part.amount, unpaid), obligation.lines),
+        lines=spread(min(part.amount - history.kept_of(part), unpaid), obligation.lines),
         late_days=0,
         surcharge=Money.zero(unpaid.currency),
         depends_on_day=True,
@@ -167,16 +167,26 @@ def _surcharge_lines(obligation: ObligationView, surcharge: Money) -> tuple[Line
     if not surcharge.is_positive:
         return ()
     assert obligation.surcharge is not None
-    account, chapter, sub_item = obligation.surcharge
+    return (_late_line(obligation.surcharge, surcharge),)
+
+
+def _late_line(place: tuple[str, str, str], amount: Money) -> Line:
+    account, chapter, sub_item = place
+    return Line(
+        type=LineType.LATE_SURCHARGE,
+        name_vi=SURCHARGE_LINE_NAME_VI,
+        amount=amount,
+        beneficiary_account=account,
+        chapter=chapter,
+        sub_item=sub_item,
+    )
+
+
+def _late_place(document: FineDocument) -> tuple[str, str, str]:
     return (
-        Line(
-            type=LineType.LATE_SURCHARGE,
-            name_vi=SURCHARGE_LINE_NAME_VI,
-            amount=surcharge,
-            beneficiary_account=account,
-            chapter=chapter,
-            sub_item=sub_item,
-        ),
+        document.surcharge_beneficiary_account,
+        document.surcharge_chapter,
+        document.surcharge_sub_item,
     )
 
 

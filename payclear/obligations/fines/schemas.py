@@ -27,6 +27,8 @@ from payclear.kernel.money import AMOUNT_MAX, Money
 from payclear.obligations.domain import ObligationState, ServedMethod
 from payclear.obligations.fines.desk import NewVersion, PlanGrant
 from payclear.obligations.fines.domain import (
+    PAPER_NUMBER,
+    PAPER_NUMBER_LENGTH_MAX,
     FineEventKind,
     IssuerRank,
     PaperType,
@@ -40,7 +42,6 @@ from payclear.obligations.rules.instalments import Instalment, PlanState, Turn
 from payclear.obligations.rules.surcharge import ShelterKind
 from payclear.obligations.schemas import PREFIX
 
-_REF: Final = r"[0-9A-Za-zĐđ][0-9A-Za-zĐđ./_\-]*"
 _LATER: Final = [kind for kind in VersionKind if kind not in (VersionKind.ISSUED, VersionKind.SERVED)]
 
 
@@ -73,7 +74,9 @@ class ServedSchema(StrictSchema):
 class OpenShelterSchema(StrictSchema):
     """No surcharge runs from a day: the decision was deferred, or a reduction was asked for."""
 
-    ref = Text(most=60, pattern=_REF, about="Number of the paper.", example="45/QĐ-HTH")
+    ref = Text(
+        most=PAPER_NUMBER_LENGTH_MAX, pattern=PAPER_NUMBER, about="Number of the paper.", example="45/QĐ-HTH"
+    )
     kind = OneOf(ShelterKind)
     on = Day(about="From this day no surcharge runs.")
 
@@ -81,7 +84,7 @@ class OpenShelterSchema(StrictSchema):
 class CloseShelterSchema(StrictSchema):
     """Surcharge runs again from a day."""
 
-    ref = Text(most=60, pattern=_REF, about="The reference it was opened under.")
+    ref = Text(most=PAPER_NUMBER_LENGTH_MAX, pattern=PAPER_NUMBER, about="The reference it was opened under.")
     on = Day(about="From this day surcharge runs again.")
 
 
@@ -95,7 +98,9 @@ class InstalmentPartSchema(StrictSchema):
 class PlanSchema(StrictSchema):
     """A plan as the authority granted it; its parts are what is unpaid today."""
 
-    decision_ref = Text(most=60, pattern=_REF, about="Number of the decision that grants it.")
+    decision_ref = Text(
+        most=PAPER_NUMBER_LENGTH_MAX, pattern=PAPER_NUMBER, about="Number of the decision that grants it."
+    )
     granted_on = Day()
     counted_from = Day(
         load_default=None, allow_none=True, about="When the fine took effect; its date when null."
@@ -120,13 +125,6 @@ class PlanDatesSchema(StrictSchema):
         if list(days) != sorted(set(days)):
             raise ValidationError({"due_on": ["not_allowed_here"]})
         return days
-
-
-class PaidElsewhereSchema(StrictSchema):
-    """The fine was paid without us."""
-
-    proof_ref = Text(most=60, pattern=_REF, about="Number of the receipt that was shown.")
-    paid_on = Day(about="The day it was paid.")
 
 
 class PapersReturnedSchema(StrictSchema):

@@ -9,12 +9,11 @@ from uuid import UUID
 from payclear.db.uow import UnitOfWork
 from payclear.kernel.clock import vietnam_date
 from payclear.obligations.domain import PAYABLE_STATES, InvalidDecision, ServedMethod
-from payclear.obligations.fines import queries as fine_queries
-from payclear.obligations.fines.desk import FineNotPayable, begin, finish
+from payclear.obligations.fines.desk import FineNotPayable, append_version, begin, finish
 from payclear.obligations.fines.history import FineHistory, VersionRow, history_of
 from payclear.obligations.fines.parameters import term_rules
 from payclear.obligations.records import ObligationView
-from payclear.obligations.rules.corrections import VersionKind, check_versions
+from payclear.obligations.rules.corrections import VersionKind
 from payclear.obligations.rules.fines import Service, due_on
 
 
@@ -42,25 +41,7 @@ def note_served(
     if served_on > vietnam_date(uow.now):
         raise InvalidDecision("a decision can not be served in the future", field="served_on")
     row = _proof(uow, history, served_on, served_method)
-    check_versions(FineHistory(currency=history.currency, versions=(*history.versions, row)).decisions)
-    uow.run(
-        fine_queries.APPEND_VERSION,
-        {
-            "id": obligation_id,
-            "kind": row.kind,
-            "decision_no": row.decision_no,
-            "document_key": row.document_key,
-            "decided_on": row.decided_on,
-            "effective_on": row.effective_on,
-            "amount": row.amount,
-            "served_on": row.served_on,
-            "served_method": row.served_method,
-            "written_term_days": row.written_term_days,
-            "due_on": row.due_on,
-            "at": row.recorded_at,
-            "by": by,
-        },
-    )
+    append_version(uow, obligation_id, history, row, by=by)
     return finish(uow, fine, row.kind, by=by, facts={"version": row.version_no})
 
 

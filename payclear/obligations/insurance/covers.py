@@ -1,27 +1,20 @@
 """What an order promised for insured people: its quote is kept, its payment covers their months, a return uncovers them.
 
-`keep_quotes` is called when an order is made; the rest listens to facts of orders and refunds, in their transaction.
+Called in the transaction that makes the order, takes its payment, takes it back or gives all of its money back.
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from payclear.db.uow import UnitOfWork
-from payclear.events.domain import AnnouncedEvent
-from payclear.events.service import subscribe
 from payclear.kernel.money import Money
 from payclear.obligations.domain import Quote
-from payclear.obligations.insurance import queries as queries
+from payclear.obligations.insurance import queries
 from payclear.obligations.insurance.records import PaidLine
 from payclear.obligations.insurance.rules import require_months_free
 from payclear.obligations.records import ObligationView
-
-
-def register() -> None:
-    """Subscribe to paid and reversed orders, and to money that went back."""
-    subscribe("payment_order.paid", cover_months)
-    subscribe("payment_order.reversed", uncover_months)
-    subscribe("refund.succeeded", uncover_refunded)
 
 
 def keep_quotes(
@@ -36,26 +29,25 @@ def keep_quotes(
     if not contributions:
         return
     require_months_free(uow, [obligation_id for obligation_id, _ in contributions])
-    for obligation_id, contribution in contributions:
-        for place, line in enumerate(contribution.lines, start=1):
-            uow.run(
-                queries.KEEP_QUOTE,
-                (
-                    order_id,
-                    obligation_id,
-                    place,
-                    contribution.paid_on,
-                    line.months,
-                    line.from_on,
-                    line.to_on,
-                    line.monthly.amount,
-                    line.own.amount,
-                    line.state.amount,
-                    line.full.currency,
-                    list(line.rule_ids),
-                    list(line.legal_basis),
-                ),
-            )
+    kept = [
+        {
+            "obligation_id": str(obligation_id),
+            "place": place,
+            "quoted_on": contribution.paid_on.isoformat(),
+            "months": line.months,
+            "from_on": line.from_on.isoformat(),
+            "to_on": line.to_on.isoformat(),
+            "monthly_amount": line.monthly.amount,
+            "own_amount": line.own.amount,
+            "state_amount": line.state.amount,
+            "currency": line.full.currency,
+            "rule_ids": line.rule_ids,
+            "legal_basis": line.legal_basis,
+        }
+        for obligation_id, contribution in contributions
+        for place, line in enumerate(contribution.lines, start=1)
+    ]
+    uow.run(queries.KEEP_QUOTES, (order_id, Jsonb(kept)))
 
 
 def paid_for(uow: UnitOfWork, obligation_id: UUID) -> tuple[PaidLine, ...]:
@@ -78,18 +70,11 @@ def paid_for(uow: UnitOfWork, obligation_id: UUID) -> tuple[PaidLine, ...]:
     )
 
 
-def cover_months(uow: UnitOfWork, event: AnnouncedEvent) -> None:
-    """Write the months that the paid order covers."""
-    uow.run(queries.WRITE_COVERS, {"order_id": event.aggregate_id, "at": uow.now})
+def cover_months(uow: UnitOfWork, order_id: UUID) -> None:
+    """Write the months that a paid order covers."""
+    uow.run(queries.WRITE_COVERS, {"order_id": order_id, "at": uow.now})
 
 
-def uncover_months(uow: UnitOfWork, event: AnnouncedEvent) -> None:
-    """Take back the months of an order whose payment was taken back."""
-    uow.run(queries.TAKE_COVERS_BACK, {"order_id": event.aggregate_id, "at": uow.now})
-
-
-def uncover_refunded(uow: UnitOfWork, event: AnnouncedEvent) -> None:
-    """Take back the months of an order whose money went back whole; of a part, an officer decides what it was for."""
-    (held,) = uow.one(queries.STILL_HELD, {"order_id": event.aggregate_id})
-    if held == 0:
-        uncover_months(uow, event)
+def uncover_months(uow: UnitOfWork, order_id: UUID) -> None:
+    """Take back the months of an order whose money went back; of a part, an officer decides what it was for."""
+    uow.run(queries.TAKE_COVERS_BACK, {"order_id": order_id, "at": uow.now})

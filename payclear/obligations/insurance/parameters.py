@@ -3,10 +3,10 @@
 Called by `insurance`. The values, with fractions as text:
 
     reference_level               amount
-    household_health_insurance    rate, steps, months_allowed, rounding (mode, unit)
+    household_health_insurance    rate, steps, months_allowed, rounding (mode, unit), months_back_most (none: 0)
     health_insurance_support      share                     (code: the category of people)
     voluntary_social_insurance    rate, floor, ceiling_levels, months_allowed, years_ahead_most, support_months_most,
-                                  rounding (mode, unit)
+                                  rounding (mode, unit), months_back_most (none: 0)
     voluntary_insurance_support   share                     (code: the category of people)
     contribution_quote            days_most                 (how long a quote holds at most)
 """
@@ -109,6 +109,7 @@ def household_rule(record: ParameterRecord) -> HouseholdRule:
         steps=value.fractions("steps"),
         months_allowed=frozenset(value.wholes("months_allowed")),
         rounding=value.rounding(),
+        months_back_most=value.whole("months_back_most", missing=0),
         **value.nothing_more(),
     )
 
@@ -125,6 +126,7 @@ def voluntary_rule(record: ParameterRecord) -> VoluntaryRule:
         years_ahead_most=value.whole("years_ahead_most"),
         support_months_most=value.whole("support_months_most"),
         rounding=value.rounding(),
+        months_back_most=value.whole("months_back_most", missing=0),
         **value.nothing_more(),
     )
 
@@ -153,7 +155,9 @@ class _Value:
         require(name in self._left, f"no {name}")
         return self._left.pop(name)
 
-    def whole(self, name: str) -> int:
+    def whole(self, name: str, *, missing: int | None = None) -> int:
+        if missing is not None and name not in self._left:
+            return missing
         return _whole(name, self._take(name))
 
     def wholes(self, name: str) -> tuple[int, ...]:

@@ -64,10 +64,14 @@ ORDER BY c.from_on, c.to_on
 
 INSURANCE_ACCOUNT = "SELECT 1 FROM beneficiary_account WHERE code = %s AND kind = 'insurance' LIMIT 1"
 
-KEEP_QUOTE = """
+KEEP_QUOTES = """
 INSERT INTO contribution_quote (order_id, obligation_id, place, quoted_on, months, from_on, to_on, monthly_amount,
                                 own_amount, state_amount, currency, rule_ids, legal_basis)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+SELECT %s, obligation_id, place, quoted_on, months, from_on, to_on, monthly_amount, own_amount, state_amount, currency,
+       rule_ids, legal_basis
+FROM jsonb_to_recordset(%s) AS q (obligation_id uuid, place int, quoted_on date, months int, from_on date, to_on date,
+                                  monthly_amount bigint, own_amount bigint, state_amount bigint, currency text,
+                                  rule_ids text[], legal_basis text[])
 """
 
 WRITE_COVERS = """
@@ -79,16 +83,6 @@ ON CONFLICT DO NOTHING
 
 TAKE_COVERS_BACK = """
 UPDATE contribution_cover SET taken_back_at = %(at)s WHERE order_id = %(order_id)s AND taken_back_at IS NULL
-"""
-
-# What an order still holds of what it captured; a part that went back leaves the months paid for, and so does the refund
-# of other money that came for the order and lies in suspense.
-STILL_HELD = """
-SELECT coalesce(sum(CASE p.side WHEN 'D' THEN p.amount ELSE -p.amount END), 0)::bigint
-FROM journal_entry e JOIN posting p ON p.entry_id = e.id AND p.account_code = 'provider_receivable'
-WHERE e.order_id = %(order_id)s AND e.template IN ('payment_captured', 'payment_reversed', 'refund_paid')
-    AND e.attempt_id IN (SELECT attempt_id FROM journal_entry
-                         WHERE order_id = %(order_id)s AND template = 'payment_captured')
 """
 
 # What a paid notice was paid for, while its payment stands.

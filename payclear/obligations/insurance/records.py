@@ -10,6 +10,7 @@ from payclear.obligations.domain import ObligationKind
 from payclear.obligations.obligors import ObligorRows
 
 CODE_DIGITS = 10
+PERSONAL_DIGITS = 12
 
 
 class MonthsInAnotherNotice(Conflict):
@@ -35,7 +36,8 @@ class MemberFacts:
     """One insured person by the portal's opaque `ref`.
 
     `place`: the place in the household, 1 for the first. `covered_through`: the last day that is paid for already.
-    `insurance_code`: ten digits, or a card's number that ends in them. `categories` are those the state supports.
+    `insurance_code`: ten digits, a card's number that ends in them, or a personal number of twelve.
+    `categories` are those the state supports.
     """
 
     ref: str
@@ -47,8 +49,9 @@ class MemberFacts:
 
     @property
     def code(self) -> str:
-        """The ten digits that name the person with the insurance."""
-        return self.insurance_code[-CODE_DIGITS:]
+        """What names the person with the insurance: ten digits, or the twelve of a personal number."""
+        is_personal = len(self.insurance_code) == PERSONAL_DIGITS
+        return self.insurance_code if is_personal else self.insurance_code[-CODE_DIGITS:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

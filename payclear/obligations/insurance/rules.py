@@ -318,6 +318,8 @@ def _holds_through(
     *,
     limit: date | None,
 ) -> date | None:
+    if contribution.last_day is not None:
+        limit = min(limit or contribution.last_day, contribution.last_day)
     for day in days:
         if day <= contribution.paid_on:
             continue

@@ -22,7 +22,7 @@ from payclear.obligations.schemas import LINES_MAX, LineSchema, ObligationReques
 
 _CODE: Final = r"[A-Za-z0-9][A-Za-z0-9.\-]*"
 _CATEGORY: Final = "[a-z0-9][a-z0-9_-]*"
-_INSURANCE_CODE: Final = "[0-9]{10}|[A-Z]{2}[0-9]{13}"
+_INSURANCE_CODE: Final = "[0-9]{10}|[0-9]{12}|[A-Z]{2}[0-9]{13}"
 _REF: Final = r"[A-Za-z0-9][A-Za-z0-9._\-]*"
 MEMBERS_MOST: Final = 30
 MONTHS_MOST: Final = 600
@@ -38,7 +38,8 @@ class _InsuredSchema(StrictSchema):
     insurance_code = Text(
         most=15,
         pattern=_INSURANCE_CODE,
-        about="The existing social insurance code (10 digits), or the number of the card that ends in it. Kept sealed.",
+        about="The existing social insurance code (10 digits), the number of the card that ends in it, or the personal "
+        "number (12 digits) that takes its place. Kept sealed.",
         example="0099000001",
     )
     covered_through = Day(

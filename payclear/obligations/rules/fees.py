@@ -178,7 +178,9 @@ def price_dossier(
         )
     _check_facts(filing)
     named = {item.item_code: item for item in filing.items}
-    due = _due_rows(filing, tariff, named)
+    chosen = _chosen_rows(filing, tariff, named)
+    due = {code: row for code, row in chosen.items() if code in named or not row.is_optional}
+    _require_something(filing, due, charges)
     by_hand = _checked_overrides(overrides, due)
     lines = [
         _line(due[code], named.get(code, FeeItem(item_code=code)), filing, by_hand.get(code))
@@ -186,7 +188,7 @@ def price_dossier(
     ]
     return Price(
         filed_on=filing.filed_on,
-        lines=(*lines, *_charge_lines(charges, filing, due)),
+        lines=(*lines, *_charge_lines(charges, filing, due, chosen)),
         unused_claim=None if any(line.relief for line in lines) else filing.claim,
     )
 
@@ -207,10 +209,10 @@ def _check_facts(filing: Filing) -> None:
         raise InvalidFeeFacts("a claim without evidence", reason="no_evidence")
 
 
-def _due_rows(
+def _chosen_rows(
     filing: Filing, tariff: Iterable[TariffRow], named: Mapping[str, FeeItem]
 ) -> dict[str, TariffRow]:
-    """The row of every item that is charged: those that are named, and those that are not optional."""
+    """The row of every item that has a price; every item that is named must."""
     rows = [row for row in tariff if row.procedure_code == filing.procedure.code]
     chosen = choose(
         rows,
@@ -222,10 +224,18 @@ def _due_rows(
     for code in named:
         if code not in chosen:
             raise _no_price(filing, code, is_known=any(row.item_code == code for row in rows))
-    due = {code: row for code, row in chosen.items() if code in named or not row.is_optional}
-    if not due:
+    return chosen
+
+
+def _require_something(
+    filing: Filing, due: Mapping[str, TariffRow], charges: Sequence[ServiceCharge]
+) -> None:
+    """A fee of the state is never missing by mistake: only a procedure that has none goes without."""
+    has_fee = any(row.type in STATE_REVENUE for row in due.values())
+    if filing.procedure.has_state_fee and not has_fee:
         raise _no_price(filing, "", is_known=True)
-    return due
+    if not due and not charges:
+        raise InvalidFeeFacts("nothing is asked for", reason="no_charge")
 
 
 def _no_price(filing: Filing, code: str, *, is_known: bool) -> UnknownFeeItem | TariffNotInForce:
@@ -320,15 +330,23 @@ def _why_refused(
 
 
 def _charge_lines(
-    charges: Sequence[ServiceCharge], filing: Filing, due: Mapping[str, TariffRow]
+    charges: Sequence[ServiceCharge],
+    filing: Filing,
+    due: Mapping[str, TariffRow],
+    chosen: Mapping[str, TariffRow],
 ) -> tuple[PriceLine, ...]:
-    state_accounts = {filing.beneficiaries[code].account for code in due}
+    """What the portal states for services of others; never in place of a price that the tariff has."""
+    state_accounts = {
+        filing.beneficiaries[code].account for code, row in due.items() if row.type in STATE_REVENUE
+    }
+    has_courier = any(row.type is PriceType.COURIER for row in chosen.values())
     codes = set(due)
     for charge in charges:
         problems = {
             "state_revenue": charge.type in STATE_REVENUE,
             "state_account": charge.beneficiary_account in state_accounts,
             "repeated_item": charge.code in codes,
+            "in_tariff": charge.code in chosen or (has_courier and charge.type is PriceType.COURIER),
             "not_positive": not charge.amount.is_positive,
         }
         for reason, is_so in problems.items():

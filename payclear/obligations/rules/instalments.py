@@ -4,7 +4,7 @@ Called when a plan is granted, when an instalment is ordered, and by `fines` for
 It must never invent money: the parts of a plan are the whole fine.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -17,6 +17,9 @@ from payclear.obligations.rules.dated import DatedRule, add_months, in_force, re
 from payclear.obligations.rules.rounding import Rounding, RoundingMode
 
 _DAY = timedelta(days=1)
+
+# From which day an instalment counts as paid, and from which not any more because its money went back (None: it did not).
+Held = tuple[date, date | None]
 
 
 class InvalidInstalmentPlan(InvalidInput):
@@ -131,15 +134,15 @@ def check_plan(plan: InstalmentPlan, rules: Iterable[InstalmentRule]) -> Instalm
     return rule
 
 
-def plan_standing(plan: InstalmentPlan, paid_on: Mapping[int, date], *, on: date) -> PlanStanding:
-    """How the plan stands on a day; `paid_on` is when each paid instalment was paid, later ones do not count yet.
+def plan_standing(plan: InstalmentPlan, held: Mapping[int, Sequence[Held]], *, on: date) -> PlanStanding:
+    """How the plan stands on a day; `held` is when each instalment was paid, later payments do not count yet.
 
-    A plan is broken for good at the end of the first date that passes unpaid; then the whole rest is due.
+    A plan is broken for good at the end of the first date that passes unpaid; then the whole rest is due. An instalment
+    whose money goes back is owed again; a date that was kept before stays kept.
     """
-    known = {each.no for each in plan.instalments}
-    paid = {no: day for no, day in paid_on.items() if day <= on and no in known}
+    paid = {each.no for each in plan.instalments if _is_held(held.get(each.no, ()), on)}
     sums = sum_money((each.amount for each in plan.instalments if each.no in paid), plan.total.currency)
-    broken_on = _broken_on(plan, paid, on)
+    broken_on = _broken_on(plan, held, on)
     state = PlanState.KEPT
     if broken_on is not None:
         state = PlanState.BROKEN
@@ -154,9 +157,11 @@ def plan_standing(plan: InstalmentPlan, paid_on: Mapping[int, date], *, on: date
     )
 
 
-def require_payable(plan: InstalmentPlan, no: int, paid_on: Mapping[int, date], *, on: date) -> Instalment:
+def require_payable(
+    plan: InstalmentPlan, no: int, held: Mapping[int, Sequence[Held]], *, on: date
+) -> Instalment:
     """Return the instalment when the plan lets it be paid on the day; raises InstalmentNotPayable."""
-    standing = plan_standing(plan, paid_on, on=on)
+    standing = plan_standing(plan, held, on=on)
     if no in standing.payable:
         return next(each for each in plan.instalments if each.no == no)
     reason = "out_of_turn"
@@ -164,7 +169,7 @@ def require_payable(plan: InstalmentPlan, no: int, paid_on: Mapping[int, date], 
         reason = "unknown"
     elif standing.state is PlanState.BROKEN:
         reason = "broken"
-    elif paid_on.get(no, date.max) <= on:
+    elif _is_held(held.get(no, ()), on):
         reason = "paid"
     raise InstalmentNotPayable("not payable now", reason=reason, no=no)
 
@@ -194,16 +199,21 @@ def _law_problem(plan: InstalmentPlan, rule: InstalmentRule) -> str:
     return next((reason for reason, is_so in problems.items() if is_so), "")
 
 
-def _broken_on(plan: InstalmentPlan, paid: Mapping[int, date], on: date) -> date | None:
+def _is_held(periods: Sequence[Held], day: date) -> bool:
+    """Whether an instalment counts as paid at the end of a day."""
+    return any(paid_on <= day and (back_on is None or day < back_on) for paid_on, back_on in periods)
+
+
+def _broken_on(plan: InstalmentPlan, held: Mapping[int, Sequence[Held]], on: date) -> date | None:
     missed = [
         each.due_on
         for each in plan.instalments
-        if each.due_on < on and paid.get(each.no, date.max) > each.due_on
+        if each.due_on < on and not _is_held(held.get(each.no, ()), each.due_on)
     ]
     return min(missed) + _DAY if missed else None
 
 
-def _payable(plan: InstalmentPlan, paid: Mapping[int, date]) -> tuple[int, ...]:
+def _payable(plan: InstalmentPlan, paid: Set[int]) -> tuple[int, ...]:
     unpaid = tuple(each.no for each in plan.instalments if each.no not in paid)
     if plan.turn is Turn.IN_TURN or (plan.turn is Turn.ANY_AFTER_FIRST and 1 not in paid):
         return unpaid[:1]

@@ -23,6 +23,12 @@ class InvalidContribution(InvalidInput):
     code = "invalid_contribution"
 
 
+class ContributionInArrears(InvalidContribution):
+    """The months of the notice are over; what they cost in arrears, with interest, is not computed here."""
+
+    code = "contribution_in_arrears"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceLevel(DatedRule):
     """The reference level (mức tham chiếu, formerly the base salary)."""
@@ -34,16 +40,19 @@ class ReferenceLevel(DatedRule):
 class HouseholdRule(DatedRule):
     """`rate` of the reference level a month; `steps` by order in the household, the last for all that follow.
 
-    `rounding` is applied to one member's month.
+    `rounding` is applied to one member's month. `months_back_most`: a period that is over
+    may be paid for when it ended so many months before the present one at most.
     """
 
     rate: Fraction
     steps: tuple[Fraction, ...]
     months_allowed: frozenset[int]
     rounding: Rounding
+    months_back_most: int = 0
 
     def __post_init__(self) -> None:
         DatedRule.__post_init__(self)
+        require(self.months_back_most >= 0, f"rule {self.id}: no fewer months back than none")
         require(self.rate > 0, f"rule {self.id}: a rate above nothing")
         require(bool(self.steps) and all(0 < step <= 1 for step in self.steps), f"rule {self.id}: steps")
         require(min(self.months_allowed, default=0) > 0, f"rule {self.id}: periods of whole months")
@@ -100,10 +109,14 @@ class ContributionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """What is paid on a day for a period; lines by order in the household."""
+    """What is paid on a day for a period; lines by order in the household.
+
+    `last_day`: the last day on which the period is not over for too long; None when nothing of it is charged.
+    """
 
     paid_on: date
     lines: tuple[ContributionLine, ...]
+    last_day: date | None = None
 
     @property
     def own(self) -> Money:
@@ -135,7 +148,8 @@ def household_contribution(
 
     The reference level and all rates are those of the day of payment, also for months behind a change; what
     was paid before is not charged again. Name every member that counts for the order, also those already
-    covered. Raises InvalidContribution, RuleNotInForce, RuleAmbiguous.
+    covered. A period in arrears is refused: what it costs is another rule.
+    Raises InvalidContribution, ContributionInArrears, RuleNotInForce, RuleAmbiguous.
     """
     rule = in_force(rules, paid_on, kind="household_health_insurance")
     level = in_force(levels, paid_on, kind="reference_level")
@@ -148,14 +162,16 @@ def household_contribution(
         )
         for member in ordered
     )
-    return Contribution(paid_on=paid_on, lines=lines)
+    last_day = _last_day(lines, paid_on=paid_on, months_back_most=rule.months_back_most)
+    return Contribution(paid_on=paid_on, lines=lines, last_day=last_day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoluntaryRule(DatedRule):
     """Voluntary social insurance: `rate` of a chosen income from `floor` to `ceiling_levels` reference levels.
 
-    `months_allowed` are the methods of payment; whole years ahead up to `years_ahead_most` besides.
+    `months_allowed` are the methods of payment; whole years ahead up to `years_ahead_most` besides. A period that is
+    over may be paid for when it ended `months_back_most` months before the present one at most.
     The state supports the contribution on the floor, for `support_months_most` months of a life.
     """
 
@@ -166,6 +182,7 @@ class VoluntaryRule(DatedRule):
     years_ahead_most: int
     support_months_most: int
     rounding: Rounding
+    months_back_most: int = 0
 
     def __post_init__(self) -> None:
         DatedRule.__post_init__(self)
@@ -173,6 +190,7 @@ class VoluntaryRule(DatedRule):
         require(self.floor.is_positive, f"rule {self.id}: a floor above nothing")
         require(self.ceiling_levels > 0, f"rule {self.id}: a ceiling above nothing")
         require(min(self.months_allowed, default=0) > 0, f"rule {self.id}: periods of whole months")
+        require(self.months_back_most >= 0, f"rule {self.id}: no fewer months back than none")
         require(self.years_ahead_most >= 1, f"rule {self.id}: a year ahead at least")
         require(self.support_months_most >= 0, f"rule {self.id}: support for no fewer months than none")
 
@@ -203,7 +221,7 @@ def voluntary_contribution(
 ) -> Contribution:
     """What a person pays on a day for months of a chosen income, all by the rules of that day.
 
-    Months in arrears with their interest are another rule, not this one.
+    A period in arrears, with its interest, is another rule, not this one: it is refused.
     Raises InvalidContribution, RuleNotInForce, RuleAmbiguous.
     """
     rule = in_force(rules, paid_on, kind="voluntary_social_insurance")
@@ -230,7 +248,8 @@ def voluntary_contribution(
         rule_ids=tuple(each.id for each in used),
         legal_basis=tuple(dict.fromkeys(each.legal_basis for each in used)),
     )
-    return Contribution(paid_on=paid_on, lines=(line,))
+    last_day = _last_day((line,), paid_on=paid_on, months_back_most=rule.months_back_most)
+    return Contribution(paid_on=paid_on, lines=(line,), last_day=last_day)
 
 
 def _in_order(members: Sequence[Member]) -> list[Member]:
@@ -292,6 +311,23 @@ def _months_to_charge(from_on: date, months: int, covered_through: date | None) 
                 begin_on=(covered_through + _DAY).isoformat(),
             )
     return 0
+
+
+def _last_day(lines: Sequence[ContributionLine], *, paid_on: date, months_back_most: int) -> date | None:
+    """The last day to pay for a period at the price of a day, by the calendar month in which its last month ends.
+
+    None when nothing of it is charged. Raises ContributionInArrears.
+    """
+    if not any(line.months for line in lines):
+        return None
+    last_month = lines[0].to_on.replace(day=1)
+    last_day = add_months(last_month, 1 + months_back_most) - _DAY
+    if paid_on > last_day:
+        earliest = add_months(paid_on.replace(day=1), -months_back_most)
+        raise ContributionInArrears(
+            "a period that is over can not be paid for", reason="arrears", begin_on=earliest.isoformat()
+        )
+    return last_day
 
 
 def _support(member: Member, supports: Sequence[SupportRule], paid_on: date) -> SupportRule | None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from payclear.kernel.money import Money, sum_money
 from payclear.obligations.rules.dated import DatedRule, in_force, require
-from payclear.obligations.rules.instalments import InstalmentPlan, plan_standing
+from payclear.obligations.rules.instalments import Held, InstalmentPlan, plan_standing
 from payclear.obligations.rules.rounding import Rounding
 
 _DAY = timedelta(days=1)
@@ -59,10 +59,12 @@ class FinePaid(FineEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineRefunded(FineEvent):
-    """Money given back."""
+    """Money given back; named with its plan when an instalment is owed again."""
 
     principal: Money
     surcharge: Money
+    plan_ref: str | None = None
+    instalment_no: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,7 @@ class _History:
         self.payments = [event for event in events if isinstance(event, FinePaid)]
         self.refunds = [event for event in events if isinstance(event, FineRefunded)]
         self.waivers = [event for event in events if isinstance(event, SurchargeWaived)]
-        self.shelters = list(_shelters(events, self.payments, on))
+        self.shelters = list(_shelters(events, on))
 
     @property
     def first_late_on(self) -> date:
@@ -243,9 +245,23 @@ def _steps(history: _History, rules: Sequence[SurchargeRule]) -> Iterator[Surcha
         )
 
 
-def _shelters(
-    events: list[FineEvent], payments: list[FinePaid], on: date
-) -> Iterator[tuple[date, date | None]]:
+def held_instalments(plan: InstalmentPlan, events: Iterable[FineEvent]) -> dict[int, tuple[Held, ...]]:
+    """When each instalment of a plan was paid, and when its money went back, in the order in which we learned it."""
+    held: dict[int, list[Held]] = {}
+    for event in sorted(events, key=lambda event: event.recorded_at):
+        if not isinstance(event, FinePaid | FineRefunded) or event.plan_ref != plan.decision_ref:
+            continue
+        assert event.instalment_no is not None, "money is named with its plan and its instalment"
+        periods = held.setdefault(event.instalment_no, [])
+        is_open = bool(periods) and periods[-1][1] is None
+        if isinstance(event, FinePaid) and not is_open:
+            periods.append((event.on, None))
+        elif isinstance(event, FineRefunded) and is_open:
+            periods[-1] = (periods[-1][0], event.on)
+    return {no: tuple(periods) for no, periods in held.items()}
+
+
+def _shelters(events: list[FineEvent], on: date) -> Iterator[tuple[date, date | None]]:
     """The sheltered periods: from their first day up to, not including, the day surcharge runs again."""
     refs = [event.ref for event in events if isinstance(event, ShelterOpened)]
     require(len(set(refs)) == len(refs), "each shelter has a reference of its own")
@@ -254,10 +270,4 @@ def _shelters(
         if isinstance(event, ShelterOpened):
             yield event.on, closed.get(event.ref)
         elif isinstance(event, PlanGranted):
-            plan = event.plan
-            paid_on = {
-                each.instalment_no: each.on
-                for each in reversed(payments)
-                if each.plan_ref == plan.decision_ref and each.instalment_no is not None
-            }
-            yield event.on, plan_standing(plan, paid_on, on=on).broken_on
+            yield event.on, plan_standing(event.plan, held_instalments(event.plan, events), on=on).broken_on

@@ -57,9 +57,10 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure(DatedRule):
-    """An administrative procedure and the time it is in force."""
+    """An administrative procedure and the time it is in force; without `has_state_fee` it asks for charges only."""
 
     code: str
+    has_state_fee: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,6 @@ class TariffRow(DatedRule):
 
     def __post_init__(self) -> None:
         DatedRule.__post_init__(self)
-        require(self.type in STATE_REVENUE, f"tariff {self.id}: only phí and lệ phí have a tariff")
         by_rate = self.basis is Basis.PERCENT
         require((self.rate is not None) == by_rate, f"tariff {self.id}: a rate, and only for a percentage")
         require((self.amount is None) == by_rate, f"tariff {self.id}: an amount, unless a percentage")

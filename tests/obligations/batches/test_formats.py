@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from payclear.obligations.batches import formats
 from payclear.obligations.batches.columns import HEADERS_VI, read_header
-from payclear.obligations.batches.domain import BatchFormat, Column, DecisionRow, FileUnreadable, IdType
+from payclear.obligations.batches.domain import BatchFormat, Column, DecisionRow, FileUnreadable
 from payclear.obligations.batches.formats import read_file
 from payclear.obligations.batches.rows import read_row
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import PaperType
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.rules.identity_numbers import IdType
 from payclear.obligations.rules.plates import PlateColour
 from tests.obligations.batches.files import csv_file, json_file, row, sheet_file, table, xlsx_file
 from tests.providers.books import repacked

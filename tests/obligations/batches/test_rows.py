@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from payclear.obligations.batches.domain import Column, DecisionRow, IdType, RefusedRow
+from payclear.obligations.batches.domain import Column, DecisionRow, RefusedRow
 from payclear.obligations.batches.rows import read_row
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import PaperType
 from payclear.obligations.rules.corrections import VersionKind
+from payclear.obligations.rules.identity_numbers import IdType
 from payclear.obligations.rules.plates import PlateColour
 from tests.obligations.batches.files import row
 

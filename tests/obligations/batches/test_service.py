@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
@@ -11,6 +11,7 @@ import pytest
 
 from payclear.catalogue.service import UnknownAgency
 from payclear.db.embedded import SUPERUSER
+from payclear.kernel.clock import FixedClock
 from payclear.kernel.problems import OperatorProblem
 from payclear.obligations import service as obligations
 from payclear.obligations.batches import desk, registering, service
@@ -20,9 +21,12 @@ from payclear.obligations.batches.records import BatchNotFinished, BatchNotFound
 from payclear.obligations.domain import ObligationState
 from payclear.obligations.obligors import obligor_names
 from payclear.obligations.rules.dated import RuleNotInForce
+from payclear.operations.verify import verify
+from payclear.runtime import Runtime
 from tests.database import TestServer
 from tests.factories.base import use
-from tests.factories.reference import AgencyFactory, PortalFactory
+from tests.factories.catalogue import ServiceAccountFactory
+from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory, PortalFactory
 from tests.obligations.batches.conftest import Office
 from tests.obligations.batches.files import csv_file, json_file, row, xlsx_file
 
@@ -387,6 +391,35 @@ def test_two_files_with_the_same_decisions_at_once_register_each_once(
     holds()
 
 
+def test_versions_of_the_same_decisions_in_another_order_never_wait_for_each_other_in_a_ring(
+    office: Office, monkeypatch: pytest.MonkeyPatch, holds: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(service, "TRIES", 1)
+    office.upload(csv_file([row(number) for number in range(1, 21)]))
+
+    def lowered(order: int, amount: str) -> bytes:
+        many = [
+            row(number, version_kind="đính chính", version_on="10/11/2026", version_no=amount, amount=amount)
+            for number in range(1, 21)
+        ]
+        return csv_file(many[::order])
+
+    batches = [office.send(lowered(1, "900.000")), office.send(lowered(-1, "800.000"))]
+    start = threading.Barrier(2)
+
+    def work(batch: service.BatchView) -> str:
+        start.wait(10)
+        return service.take_batch(office.runtime, batch.id)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, batches))
+    assert dict(office.rows("SELECT result, count(*) FROM decision_row GROUP BY 1")) == {
+        REGISTERED: 20,
+        VERSION: 40,
+    }
+    holds()
+
+
 def test_file_of_many_chunks_loses_no_row(office: Office, holds: Callable[[], None]) -> None:
     content = csv_file([row(number) for number in range(1, 2_502)])
     taken = office.take(office.send(content).id)
@@ -431,3 +464,25 @@ def test_desk_uploads_a_file_and_says_what_became_of_it(office: Office, tmp_path
     assert desk.upload(office.runtime, path, **options)[1].startswith("unreadable line 1: There is no header")
     with pytest.raises(OperatorProblem, match="none of"):
         desk.upload(office.runtime, path.rename(tmp_path / "decisions.xls"), **options)
+
+
+def test_file_that_waited_over_midnight_goes_to_the_account_of_the_day_on_which_it_is_registered(
+    office: Office, runtime: Runtime, clock: FixedClock
+) -> None:
+    today, tomorrow = date(2026, 11, 21), date(2026, 11, 22)
+    with runtime.database.begin() as uow:
+        use(uow.session)
+        for code in ("H07", "H08"):
+            AgencyFactory(code=code)
+        for account, first, last in (("TK-CU", date(2020, 1, 1), today), ("TK-MOI", tomorrow, None)):
+            BeneficiaryAccountFactory(code=account, agency_code="H08")
+            ServiceAccountFactory(
+                beneficiary_account=account, agency_code="H07", valid_from=first, valid_to=last
+            )
+        uow.commit()
+    sent = office.send(csv_file([row(1, agency_code="H07")]))
+    clock.advance(timedelta(days=1))
+    assert office.take(sent.id).problem is None
+    assert office.rows("SELECT beneficiary_account FROM obligation_line") == [("TK-MOI",)]
+    broken = {finding.check.id for finding in verify(runtime.database) if not finding.holds}
+    assert "INV-83" not in broken

@@ -16,7 +16,7 @@ from tests.factories.catalogue import (
     ServiceAccountFactory,
     TariffFactory,
 )
-from tests.factories.reference import AgencyFactory, BeneficiaryAccountFactory
+from tests.factories.reference import AgencyFactory
 from tests.portal_api import PortalApi
 from tests.scenes import Scene
 
@@ -72,7 +72,6 @@ def catalogue(runtime: Runtime, scene: Scene) -> None:
         AgencyFactory(code="H00")
         AgencyPlaceFactory(agency_code="H00")
         AgencyPlaceFactory(agency_code="H00.14", parent_code="H00")
-        BeneficiaryAccountFactory(code="TK-BUUCHINH", agency_code="H00.14", kind="non_state")
         for code in (COPIES, PATENT, BIRTH, LAND):
             ProcedureFactory(code=code)
         ProcedureFactory(code=RECORD, online_service_code=f"{RECORD}.01")

@@ -15,6 +15,15 @@ from tests.obligations.fees.conftest import told
 from tests.portal_api import PortalApi
 from tests.scenes import Scene
 
+POWER_LINE = {
+    "type": "other_service",
+    "code": "CAP-DIEN",
+    "name": "Chi phí đấu nối",
+    "amount": 1_250_000,
+    "beneficiary_account": "TK-DIENLUC",
+    "rule": "BANG-GIA-MAU-2026",
+    "legal_basis": "Bảng giá thử nghiệm của điện lực",
+}
 PORTALS = Path(__file__).parents[3] / "docs" / "portals.md"
 
 
@@ -49,12 +58,17 @@ def catalogue() -> None:
             [100_000, 1_400_000],
         ),
         ({"procedure": "1.009996"}, [0]),
+        ({"procedure": "2.009998", "items": [{"item_code": "courier"}]}, [13_000, 8_000]),
+        ({"procedure": "2.009993", "items": [{"item_code": "le_phi", "quantity": 5}]}, [10_000]),
+        ({"procedure": "1.009994", "agency_code": "E00.01", "charges": [POWER_LINE]}, [1_250_000]),
     ],
 )
 def test_demonstration_prices_what_its_catalogue_says(
     demo_portal: PortalApi, changes: dict[str, Any], amounts: list[int]
 ) -> None:
-    answer = demo_portal.post("/obligations", told(**changes))
+    agency = {name: changes[name] for name in ("agency_code",) if name in changes}
+    facts = {name: value for name, value in changes.items() if name not in agency}
+    answer = demo_portal.post("/obligations", told(**facts) | agency)
     assert answer.status_code == 201, answer.text
     assert [line["amount"]["amount"] for line in answer.json["lines"]] == amounts
 

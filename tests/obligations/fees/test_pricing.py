@@ -59,6 +59,7 @@ def offences(runtime: Runtime) -> list[str]:
         ({"charges": [{**COURIER, "beneficiary_account": "TK-PHI"}]}, 422, "invalid_fee_facts"),
         ({"charges": [COURIER, COURIER]}, 422, "invalid_fee_facts"),
         ({"charges": [{**COURIER, "beneficiary_account": "TK-NONE"}]}, 422, "unknown_beneficiary_account"),
+        ({"charges": [{**COURIER, "beneficiary_account": "TK-PHAT"}]}, 422, "beneficiary_account_refused"),
         ({"charges": [{**COURIER, "type": "fee_phi"}]}, 422, "invalid_request"),
         ({"claim": {"payer_class": "poor_household"}}, 422, "invalid_request"),
         ({"claim": {**CLAIM, "evidence_ref": "NGUYỄN VĂN A"}}, 422, "invalid_request"),

@@ -71,10 +71,6 @@ valid_from = 2023-07-01
 legal_basis = "Dữ liệu thử nghiệm"
 value = { share = "70/100" }
 """
-BUDGET_CODES = """
-INSERT INTO budget_code (id, kind, code, name_vi, valid_from, legal_basis)
-VALUES ('c', 'chapter', '000', 'Chương mẫu', '2020-01-01', 'x'), ('s', 'sub_item', '0000', 'Mục mẫu', '2020-01-01', 'x')
-"""
 DAY = timedelta(days=1)
 
 

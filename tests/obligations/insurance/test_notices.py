@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.obligations.insurance.office import BUDGET_CODES, Office, amounts
+from tests.obligations.insurance.office import Office, amounts
 from tests.obligations.test_api import GONE, changed, refused
 
 TODAY = date(2026, 11, 21)
@@ -41,9 +41,6 @@ def notice(kind: str, *lines: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def budget(office: Office) -> None:
     office.on(TODAY)
-    with office.scene.runtime.database.begin() as uow:
-        uow.run(BUDGET_CODES)
-        uow.commit()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +75,9 @@ def test_notice_that_can_not_be_is_refused(office, kind, path, value, code, fact
 
 @pytest.mark.parametrize("kind", OWN_LINE)
 def test_notice_is_registered_ordered_and_paid_as_the_agency_states_it(office, kind):
-    body = notice(kind, line(OWN_LINE[kind]), line("other_service", 40_000))
+    body = notice(
+        kind, line(OWN_LINE[kind]), line("other_service", 40_000, beneficiary_account="TK-BUUCHINH")
+    )
     made = office.register(body)
     assert made["notice"] == {"due_on": "2026-12-01", "legal_basis": "Luật mẫu, Điều 1"}
     assert (made["document_no"], made["principal"]["amount"]) == ("TB-2026-000045", 2_540_000)

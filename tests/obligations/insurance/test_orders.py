@@ -19,6 +19,7 @@ from payclear.refunds.service import apply_refund_evidence, request_refund
 from tests.collection.bank import Bank
 from tests.obligations.insurance.office import Office, amounts, at, member, shares
 from tests.obligations.test_api import refused
+from tests.statements import recorded
 
 AUGUST = date(2026, 8, 15)
 
@@ -73,6 +74,20 @@ def test_order_keeps_both_shares_and_asks_for_the_own_only(office):
     ]
     assert [line.amount.amount for line in order.lines] == [34_155 * 3, 79_695 * 3]
     assert order.amount.amount == (34_155 + 79_695) * 3
+
+
+def test_order_of_many_members_says_no_more_to_the_database_than_one_of_few(office):
+    office.on(AUGUST)
+    told = []
+    for members in (2, 6):
+        people = [member(10 * members + place) for place in range(members)]
+        made = office.register(
+            office.household([each | {"order": place} for place, each in enumerate(people, 1)])
+        )
+        with recorded(office.scene.runtime) as said:
+            office.order(made)
+        told.append(len(said))
+    assert told[0] == told[1]
 
 
 def test_state_share_is_booked_nowhere(office):

@@ -26,6 +26,12 @@ def august(office: Office) -> None:
         ("document.members.0.insurance_code", GONE, "document.members.0.insurance_code", "missing"),
         ("document.members.0.insurance_code", None, "document.members.0.insurance_code", "null"),
         ("document.members.0.insurance_code", "99", "document.members.0.insurance_code", "invalid_format"),
+        (
+            "document.members.0.insurance_code",
+            "00100000001",
+            "document.members.0.insurance_code",
+            "invalid_format",
+        ),
         ("document.members.0.name", "LÊ VĂN A", "document.members.0.name", "unknown_field"),
         ("document.members.0.order", 0, "document.members.0.order", "too_small"),
         ("document.members.0.ref", "Lê Văn A", "document.members.0.ref", "invalid_format"),

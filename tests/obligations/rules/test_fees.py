@@ -238,6 +238,50 @@ def test_courier_goes_to_its_own_beneficiary_and_is_not_state_revenue():
     assert price.total == Money(226_000)
 
 
+DELIVERY = row(
+    "T-BCCI", "courier", type=PriceType.COURIER, amount=26_000, discount=Fraction(1, 2), is_optional=True
+)
+POST = {**FILING.beneficiaries, "courier": Beneficiary(account="VNPOST-TEST")}
+POWER = replace(FILING, procedure=replace(FILING.procedure, has_state_fee=False), items=())
+
+
+def test_courier_at_a_price_of_the_tariff_is_charged_where_it_is_asked_for():
+    asked = replace(FILING, items=(FeeItem(item_code="courier"),), beneficiaries=POST)
+    price = price_dossier(asked, (PHI, DELIVERY))
+    assert [(line.code, line.amount.amount, line.beneficiary.account) for line in price.lines] == [
+        ("P01", 135_000, "TK-PHI"),
+        ("courier", 13_000, "VNPOST-TEST"),
+    ]
+    assert price_dossier(replace(asked, items=()), (PHI, DELIVERY)).total == Money(135_000)
+
+
+@pytest.mark.parametrize("charge", [COURIER, replace(COURIER, code="courier", type=PriceType.OTHER_SERVICE)])
+def test_charge_that_the_tariff_has_a_price_for_is_not_stated(charge):
+    with pytest.raises(InvalidFeeFacts) as caught:
+        price_dossier(replace(FILING, beneficiaries=POST), (PHI, DELIVERY), charges=(charge,))
+    assert caught.value.facts["reason"] == "in_tariff"
+
+
+def test_price_of_a_service_does_not_stand_for_a_missing_fee_of_the_state():
+    always = replace(DELIVERY, is_optional=False)
+    with pytest.raises(TariffNotInForce):
+        price_dossier(replace(FILING, items=(), beneficiaries=POST), (always,))
+    with pytest.raises(TariffNotInForce):
+        price_dossier(replace(FILING, items=()), (), charges=(COURIER,))
+
+
+def test_procedure_without_a_fee_of_the_state_asks_for_its_charges_only():
+    assert price_dossier(POWER, (), charges=(COURIER,)).total == Money(26_000)
+    always = replace(DELIVERY, is_optional=False, type=PriceType.OTHER_SERVICE)
+    assert price_dossier(replace(POWER, beneficiaries=POST), (always,)).total == Money(13_000)
+
+
+def test_procedure_without_a_fee_of_the_state_and_without_a_charge_is_a_slip():
+    with pytest.raises(InvalidFeeFacts) as caught:
+        price_dossier(POWER, (DELIVERY,))
+    assert caught.value.facts["reason"] == "no_charge"
+
+
 def test_charge_of_a_free_dossier_is_still_to_be_paid():
     price = price_dossier(replace(FILING, claim=POOR), (PHI, EXEMPT), charges=(COURIER,))
     assert (price.total, price.is_free) == (Money(26_000), False)

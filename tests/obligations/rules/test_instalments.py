@@ -1,5 +1,6 @@
 """Instalments: what the law allows, which part may be paid now, and when a plan is broken."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from payclear.kernel.money import Money, sum_money
 from payclear.obligations.rules.dated import RuleNotInForce
 from payclear.obligations.rules.instalments import (
+    Held,
     Instalment,
     InstalmentNotPayable,
     InstalmentPlan,
@@ -45,6 +47,11 @@ PLAN = InstalmentPlan(
     turn=Turn.IN_TURN,
     instalments=parts(6_000_000, 5_000_000, 4_000_000),
 )
+
+
+def held(paid: Mapping[int, date]) -> dict[int, tuple[Held, ...]]:
+    """Instalments that were paid on these days, of which no money went back."""
+    return {no: ((day, None),) for no, day in paid.items()}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +188,7 @@ def test_proposed_plan_sums_to_the_total_and_is_allowed(total, count):
 )
 def test_plan_says_which_instalment_may_be_paid(turn, paid, payable):
     standing = plan_standing(
-        replace(PLAN, turn=turn), dict.fromkeys(paid, date(2026, 3, 11)), on=date(2026, 3, 12)
+        replace(PLAN, turn=turn), held(dict.fromkeys(paid, date(2026, 3, 11))), on=date(2026, 3, 12)
     )
     assert standing.payable == payable
     assert standing.state is (PlanState.COMPLETE if not payable else PlanState.KEPT)
@@ -201,13 +208,13 @@ def test_plan_says_which_instalment_may_be_paid(turn, paid, payable):
 )
 def test_instalment_that_may_not_be_paid_is_refused_with_a_reason(no, paid, on, reason):
     with pytest.raises(InstalmentNotPayable) as caught:
-        require_payable(PLAN, no, paid, on=on)
+        require_payable(PLAN, no, held(paid), on=on)
     assert caught.value.facts == {"reason": reason, "no": no}
 
 
 def test_instalment_may_be_paid_until_the_end_of_its_date():
     assert require_payable(PLAN, 1, {}, on=DATES[0]) == PLAN.instalments[0]
-    assert require_payable(PLAN, 2, {1: DATES[0]}, on=DATES[1]) == PLAN.instalments[1]
+    assert require_payable(PLAN, 2, held({1: DATES[0]}), on=DATES[1]) == PLAN.instalments[1]
 
 
 @pytest.mark.parametrize(
@@ -236,13 +243,30 @@ def test_instalment_may_be_paid_until_the_end_of_its_date():
     ],
 )
 def test_plan_breaks_at_the_end_of_the_first_missed_date(paid, on, state, broken_on):
-    standing = plan_standing(PLAN, paid, on=on)
+    standing = plan_standing(PLAN, held(paid), on=on)
     assert (standing.state, standing.broken_on) == (state, broken_on)
     assert state is PlanState.KEPT or standing.payable == ()
 
 
+@pytest.mark.parametrize(
+    ("periods", "on", "state", "payable"),
+    [
+        (((DATES[0], DATES[0] + timedelta(days=5)),), DATES[0] + timedelta(days=4), PlanState.KEPT, (2,)),
+        (((DATES[0], DATES[0] + timedelta(days=5)),), DATES[0] + timedelta(days=5), PlanState.KEPT, (1,)),
+        (((DATES[0], DATES[0]),), DATES[0], PlanState.KEPT, (1,)),
+        (((DATES[0], DATES[0]),), DATES[0] + timedelta(days=1), PlanState.BROKEN, ()),
+        (((DATES[0], DATES[0]), (DATES[0], None)), DATES[1], PlanState.KEPT, (2,)),
+    ],
+)
+def test_instalment_whose_money_went_back_is_owed_again_and_a_kept_date_stays_kept(
+    periods, on, state, payable
+):
+    standing = plan_standing(PLAN, {1: periods}, on=on)
+    assert (standing.state, standing.payable) == (state, payable)
+
+
 def test_payment_of_no_instalment_of_the_plan_is_not_counted():
-    standing = plan_standing(PLAN, {1: DATES[0], 7: DATES[0], 8: DATES[0]}, on=DATES[0])
+    standing = plan_standing(PLAN, held({1: DATES[0], 7: DATES[0], 8: DATES[0]}), on=DATES[0])
     assert (standing.state, standing.paid) == (PlanState.KEPT, Money(6_000_000))
 
 
@@ -252,8 +276,8 @@ def test_payment_of_no_instalment_of_the_plan_is_not_counted():
     st.integers(0, 300),
 )
 def test_broken_plan_stays_broken_from_the_same_day(paid, on, later):
-    now = plan_standing(PLAN, paid, on=on)
-    then = plan_standing(PLAN, paid, on=on + timedelta(days=later))
+    now = plan_standing(PLAN, held(paid), on=on)
+    then = plan_standing(PLAN, held(paid), on=on + timedelta(days=later))
     if now.broken_on is not None:
         assert then.broken_on == now.broken_on
     assert then.paid >= now.paid

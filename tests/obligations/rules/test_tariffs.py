@@ -33,7 +33,6 @@ from tests.obligations.rules.pricelist import (
         (None, {"basis": Basis.PERCENT}),
         (1, {"discount": Fraction(-1, 10)}),
         (1, {"discount": Fraction(11, 10)}),
-        (1, {"type": PriceType.COURIER}),
         (1, {"least": Money(2), "most": Money(1)}),
         (1, {"legal_basis": ""}),
         (1, {"valid_to": date(2023, 11, 30)}),
