@@ -68,6 +68,8 @@ def phone(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
 
 
 def fits(page: Page) -> bool:
+    """Whether nobody has to scroll sideways; waits for the page that a click led to."""
+    page.wait_for_load_state()
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
