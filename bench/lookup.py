@@ -23,6 +23,7 @@ from bench.stage import Stage, Web
 from bench.wire import AGENCY, Sender, post
 from payclear.assembly import assemble, make_runtime
 from payclear.db.embedded import APP_ROLE
+from payclear.kernel.clock import vietnam_date
 from payclear.kernel.ids import new_uuid
 from payclear.lookup import queries
 from payclear.obligations.domain import normalise_document_no
@@ -255,6 +256,7 @@ def _bare(runtime: Runtime, numbers: Sequence[int]) -> list[float]:
                 "agency_code": None,
                 "document_on": None,
                 "most": 5,
+                "on": vietnam_date(uow.now),
             }
             began = time.perf_counter()
             found: list[tuple[UUID, ...]] = uow.run(queries.FIND, terms).fetchall()
