@@ -9,7 +9,9 @@ from payclear.events.registry import all_event_types
 from payclear.kernel.settings import load_settings
 from payclear.kernel.states import all_tables
 from payclear.operations import docs_pages
+from payclear.operations.verify import CORE_CHECKS
 from tests.docs.pages import DOCS, ROOT, page
+from tests.providers.forgery.profiles import profile_names
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +68,10 @@ def test_every_event_is_described_with_an_example(written):
         section = written[DOCS / "events.md"].split(f"\n## {kind.name}\n")[1].split("\n## ")[0]
         assert f'"type": "{kind.name}"' in section
         assert all(f"| `{field}` |" in section for field in kind.required | kind.optional)
+
+
+def test_readme_counts_invariants_and_profiles_as_they_are():
+    text = page(ROOT / "README.md").text
+    checks = (*CORE_CHECKS, *load_modules(load_settings("test")).checks)
+    assert f"each with its planted violation | {len(checks)} |" in text
+    assert f"for each of {len(profile_names())} signature profiles" in text
