@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from payclear.db.base import Base, amount, currency, one_of, utc, uuid_pk
+from payclear.db.base import Base, amount, amount_from_zero, currency, one_of, utc, uuid_pk
 from payclear.obligations.domain import LineType, ObligationKind, ObligationState, ObligorField, ServedMethod
 from payclear.obligations.fees.facts import Channel, ExemptionReason, PricedBy
 from payclear.obligations.fines.domain import IssuerRank
@@ -82,7 +82,7 @@ class Obligation(Base):
         ),
         one_of("kind", ObligationKind),
         one_of("state", ObligationState),
-        CheckConstraint("principal >= 0 AND principal <= 1000000000000000", name="principal_in_range"),
+        amount_from_zero("principal"),
         Index(None, "document_key"),
         Index(None, "obligor_id"),
         Index(
@@ -177,7 +177,7 @@ class ObligationLine(Base):
     __tablename__ = "obligation_line"
     __table_args__ = (
         one_of("type", LineType),
-        CheckConstraint("amount >= 0 AND amount <= 1000000000000000", name="amount_in_range"),
+        amount_from_zero(),
     )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)

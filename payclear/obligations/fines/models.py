@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from payclear.db.base import Base, amount, currency, one_of, positive_amount, utc, uuid_pk
+from payclear.db.base import Base, amount, amount_from_zero, currency, one_of, positive_amount, utc, uuid_pk
 from payclear.obligations.domain import ServedMethod
 from payclear.obligations.fines.domain import (
     FineEventKind,
@@ -30,7 +30,7 @@ class FineVersion(Base):
     __table_args__ = (
         one_of("kind", VersionKind),
         one_of("served_method", ServedMethod),
-        CheckConstraint("amount >= 0 AND amount <= 1000000000000000", name="amount_in_range"),
+        amount_from_zero(),
         CheckConstraint("(due_on IS NOT NULL) = (kind IN ('issued', 'replaced', 'served'))", name="term"),
         CheckConstraint("(kind = 'issued') = (version_no = 1)", name="issued_first"),
         Index(None, "document_key"),

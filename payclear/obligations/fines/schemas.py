@@ -1,4 +1,4 @@
-"""What portals send and get about the history of a fine, for `obligations.fine_api` only."""
+"""What portals send and get about the history of a fine, for `obligations.fines.api` only."""
 
 from collections.abc import Sequence
 from datetime import date

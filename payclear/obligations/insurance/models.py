@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from payclear.db.base import Base, amount, currency, text_list, utc
+from payclear.db.base import Base, amount, currency, positive_amount, text_list, utc
 
 
 class ContributionNotice(Base):
@@ -26,7 +26,7 @@ class ContributionNotice(Base):
     __tablename__ = "contribution_notice"
     __table_args__ = (
         CheckConstraint("months > 0 AND to_on > from_on", name="period"),
-        CheckConstraint("income > 0 AND income <= 1000000000000000", name="income_in_range"),
+        positive_amount("income"),
     )
 
     obligation_id: Mapped[UUID] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
