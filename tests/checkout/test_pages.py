@@ -236,6 +236,17 @@ def test_page_of_a_paid_order_leads_to_receipt_and_portal(browser: FlaskClient, 
     assert answer.headers["Location"] == f"/pay/{order.pay_token}?lang=vi"
 
 
+def test_page_of_a_paid_late_fine_does_not_say_that_paying_later_costs_more(
+    browser: FlaskClient, pay_scene: Scene
+) -> None:
+    order = pay_scene.order(pay_scene.fine(1_000_000, served_on=date(2026, 11, 1)))
+    assert "nộp muộn hơn" in see(browser, order)
+    pay_scene.apply(pay_scene.evidence(pay_scene.attempt(order, provider_account="a")))
+    text = see(browser, order)
+    assert kind(text) == "paid"
+    assert "nộp muộn hơn" not in text
+
+
 def press_blind(browser: FlaskClient, order: OrderView) -> TestResponse:
     """Press a button that the page no longer has, with a token kept from before."""
     secret = current().settings.security.session_secret
