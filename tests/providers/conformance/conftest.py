@@ -61,7 +61,7 @@ def bench(running: Simulator, callback_inbox: Inbox, clock: FixedClock) -> Bench
 @pytest.fixture
 def subject(adapter: str, running: Simulator, clock: FixedClock) -> Iterator[Subject]:
     """The adapter named by the test's parameter, on its demo account."""
-    transport = Transport(connect_timeout_s=1, read_timeout_s=0.3, total_deadline_s=1)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=3)
     yield SUBJECTS[adapter].subject(adapter, running.url, transport, clock)
     transport.close()
 
@@ -69,7 +69,7 @@ def subject(adapter: str, running: Simulator, clock: FixedClock) -> Iterator[Sub
 @pytest.fixture
 def elsewhere(running: Simulator, clock: FixedClock) -> Iterator[Subject]:
     """Another way to pay than the bank's counter."""
-    transport = Transport(connect_timeout_s=1, read_timeout_s=0.3, total_deadline_s=1)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=1, total_deadline_s=3)
     yield SUBJECTS["sandbox"].subject("sandbox", running.url, transport, clock)
     transport.close()
 

@@ -31,7 +31,7 @@ def account(simulator):
 
 @pytest.fixture
 def adapter(provider_clock):
-    transport = Transport(connect_timeout_s=1, read_timeout_s=0.5, total_deadline_s=1)
+    transport = Transport(connect_timeout_s=1, read_timeout_s=3, total_deadline_s=6)
     made = SandboxProvider(SandboxClient(transport, provider_clock, statements=transport))
     yield made
     transport.close()
